@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+const source = (folder: string): string => new URL(`packages/${folder}/src/index.ts`, import.meta.url).pathname;
+
+export default defineConfig({
+  // The packages' sources, so that no test waits for a build or runs against an old one.
+  resolve: {
+    alias: Object.fromEntries(["core", "adapter-ws", "client"].map((folder) => [`@ezez-ws/${folder}`, source(folder)])),
+  },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "test/**/*.test.ts"],
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      reporter: ["text", "json-summary"],
+      thresholds: {
+        "packages/core/src/**": { lines: 95, branches: 95 },
+        "packages/core/src/codec/**": { lines: 100, branches: 100 },
+      },
+    },
+  },
+});
