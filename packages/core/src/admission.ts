@@ -1,0 +1,56 @@
+import type { ResolvedOptions } from "./options.js";
+import type { Admission, Handshake, Refusal } from "./socket.js";
+
+const refusal = (status: number, body: string, headers: Record<string, string> = {}): Refusal => ({
+  status,
+  headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  body: `${body}\n`,
+});
+
+export const NOT_FOUND = refusal(404, "Not Found");
+export const UPGRADE_REQUIRED = refusal(426, "Upgrade Required", { upgrade: "websocket", connection: "Upgrade" });
+export const FORBIDDEN_ORIGIN = refusal(403, "Forbidden");
+export const UNAVAILABLE = refusal(503, "Service Unavailable");
+export const FAILED = refusal(500, "Internal Server Error");
+
+/** Whether the url has this path; the query does not count. */
+export const hasPath = (url: string, path: string | undefined): boolean => {
+  if (path === undefined) return true;
+  const query = url.indexOf("?");
+  return (query === -1 ? url : url.slice(0, query)) === path;
+};
+
+/** Whether the request's origin may connect. Throws what a predicate throws. */
+export const isAllowedOrigin = (origin: string | undefined, allowed: ResolvedOptions["allowedOrigins"]): boolean => {
+  if (allowed === undefined) return true;
+  if (typeof allowed === "function") return allowed(origin) === true;
+  // Only browsers send an origin, and only browsers have to be kept from other sites' cookies.
+  return origin === undefined || allowed.includes(origin);
+};
+
+/** The subprotocol to answer with. Throws what `handleProtocols` throws, and where it chose one that was not offered. */
+export const chooseProtocol = (
+  handshake: Handshake,
+  choose: ResolvedOptions["handleProtocols"],
+): string | undefined => {
+  const header = handshake.headers.get("sec-websocket-protocol");
+  if (header === undefined || choose === false) return undefined;
+  const offered = new Set(header.split(",").map((protocol) => protocol.trim()));
+  if (choose === undefined) return [...offered].find((protocol) => protocol !== "");
+  const chosen = choose(offered, handshake);
+  if (chosen === false) return undefined;
+  if (!offered.has(chosen)) throw new TypeError("handleProtocols must return one of the offered protocols, or false");
+  return chosen;
+};
+
+/** What `onUpgrade` resolved to, as an admission; throws where it is neither `true` nor a refusal. */
+export const admissionOf = (answer: unknown): true | Refusal => {
+  if (answer === true) return true;
+  const { status } = Object(answer) as { status?: unknown };
+  if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
+    throw new TypeError("onUpgrade must give true or an object with an HTTP status from 200 to 599");
+  }
+  return answer as Refusal;
+};
+
+export const accepted = (protocol: string | undefined): Admission => ({ accepted: true, protocol });

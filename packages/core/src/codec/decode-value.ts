@@ -1,0 +1,220 @@
+import { malformed } from "../errors.js";
+import { WireLimit } from "../protocol.js";
+import type { ResolvedCodecOptions } from "./options.js";
+import { readText } from "./text.js";
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const CLOSE_BRACE = 0x7d;
+
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const INTEGER = /^-?(?:0|[1-9]\d*)$/;
+
+/**
+ * Reads typed JSON straight from the bytes, in one pass. Strict: what the reference encoder cannot have written, white
+ * space and repeated keys among it, is refused. An instance serves one message; offsets of parts move it along.
+ */
+export class ValueDecoder {
+  readonly #bytes: Uint8Array;
+  readonly #options: ResolvedCodecOptions;
+  #at = 0;
+  #end = 0;
+  #depth = 0;
+  #nodes = 0;
+
+  constructor(bytes: Uint8Array, options: ResolvedCodecOptions) {
+    this.#bytes = bytes;
+    this.#options = options;
+  }
+
+  /** Reads the value that fills the bytes from `start` to `end`. @throws EZEZError `MALFORMED_MESSAGE` */
+  decode(start: number, end: number): unknown {
+    this.#at = start;
+    this.#end = end;
+    this.#nodes = 0;
+    const value = this.#value();
+    if (this.#at !== end) throw malformed("typed JSON goes on after its value");
+    return value;
+  }
+
+  // Past the end there is no byte to match.
+  #peek(): number {
+    return this.#at < this.#end ? (this.#bytes[this.#at] as number) : -1;
+  }
+
+  #value(): unknown {
+    if (++this.#nodes > WireLimit.nodes) throw malformed("too many values");
+    switch (this.#peek()) {
+      case QUOTE:
+        return this.#scalar();
+      case 0x5b: // [
+        return this.#array();
+      case 0x7b: // {
+        return this.#object();
+      default:
+        throw malformed("typed JSON is broken");
+    }
+  }
+
+  #scalar(): unknown {
+    const mark = this.#bytes[this.#at + 1];
+    // Three bytes in, the text of a built-in scalar begins; the end of the part is checked while it is read.
+    if (this.#bytes[this.#at + 2] !== COLON) return this.#customScalar();
+    switch (mark) {
+      case 0x73: // s
+        this.#at += 3;
+        return this.#text();
+      case 0x6e: // n
+        this.#at += 3;
+        return this.#number();
+      case 0x69: // i
+        this.#at += 3;
+        return this.#bigint();
+      case 0x62: // b
+        this.#at += 3;
+        return this.#boolean();
+      case 0x75: // u
+        this.#at += 3;
+        return this.#nothing(undefined);
+      case 0x6c: // l
+        this.#at += 3;
+        return this.#nothing(null);
+      default:
+        return this.#customScalar();
+    }
+  }
+
+  #number(): number {
+    // The common case, an integer of up to 15 digits, without a string.
+    let at = this.#at;
+    let value = 0;
+    let byte = this.#bytes[at] as number;
+    const first = byte;
+    while (byte >= 0x30 && byte <= 0x39 && at - this.#at < 15) {
+      value = value * 10 + (byte - 0x30);
+      byte = this.#bytes[++at] as number;
+    }
+    if (byte === QUOTE && at > this.#at && at < this.#end && (first !== 0x30 || at === this.#at + 1)) {
+      this.#at = at + 1;
+      return value;
+    }
+    const text = this.#text();
+    if (text === "NaN") return Number.NaN;
+    if (text === "Infinity") return Number.POSITIVE_INFINITY;
+    if (text === "-Infinity") return Number.NEGATIVE_INFINITY;
+    if (!JSON_NUMBER.test(text)) throw malformed("a number is broken");
+    return Number(text);
+  }
+
+  #bigint(): bigint {
+    const start = this.#at;
+    const text = this.#text();
+    if (this.#at - 1 - start > this.#options.maxBigIntLength + 1 || !INTEGER.test(text)) {
+      throw malformed("a bigint is broken or too long");
+    }
+    if (text.length - (text.startsWith("-") ? 1 : 0) > this.#options.maxBigIntLength)
+      throw malformed("a bigint is too long");
+    return BigInt(text);
+  }
+
+  #boolean(): boolean {
+    const value = this.#peek() === 0x31;
+    if (value) this.#at++;
+    return this.#nothing(value);
+  }
+
+  #nothing<T>(value: T): T {
+    if (this.#peek() !== QUOTE) throw malformed("a scalar is broken");
+    this.#at++;
+    return value;
+  }
+
+  #customScalar(): unknown {
+    this.#at++;
+    const text = this.#text();
+    const colon = text.indexOf(":");
+    const revive = colon > 0 ? this.#options.deserializers.get(text.slice(0, colon)) : undefined;
+    if (revive === undefined) throw malformed("a scalar of an unknown type");
+    try {
+      return revive(text.slice(colon + 1));
+    } catch (cause) {
+      throw malformed("a custom deserializer failed", cause);
+    }
+  }
+
+  // From behind the opening quote (and the scalar's prefix) to behind the closing one.
+  #text(): string {
+    const start = this.#at;
+    let escaped = false;
+    let at = start;
+    for (; ; at++) {
+      if (at >= this.#end) throw malformed("a text has no end");
+      const byte = this.#bytes[at] as number;
+      if (byte === QUOTE) break;
+      if (byte === BACKSLASH) {
+        escaped = true;
+        at++;
+      } else if (byte < 0x20) throw malformed("a text holds a control character");
+    }
+    this.#at = at + 1;
+    try {
+      const text = readText(this.#bytes, start, at);
+      return escaped ? (JSON.parse(`"${text}"`) as string) : text;
+    } catch (cause) {
+      throw malformed("a text is broken", cause);
+    }
+  }
+
+  #array(): unknown[] {
+    this.#enter();
+    const values: unknown[] = [];
+    if (this.#peek() === CLOSE_BRACKET) return this.#leave(values);
+    for (;;) {
+      values.push(this.#value());
+      if (this.#next(CLOSE_BRACKET)) return this.#leave(values);
+    }
+  }
+
+  #object(): Record<string, unknown> {
+    this.#enter();
+    const object: Record<string, unknown> = {};
+    if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
+    for (;;) {
+      this.#expect(QUOTE);
+      const key = this.#text();
+      if (key === "__proto__") throw malformed("a key named __proto__");
+      if (Object.hasOwn(object, key)) throw malformed("a key comes twice");
+      this.#expect(COLON);
+      object[key] = this.#value();
+      if (this.#next(CLOSE_BRACE)) return this.#leave(object);
+    }
+  }
+
+  #enter(): void {
+    if (++this.#depth > WireLimit.depth) throw malformed("typed JSON is too deep");
+    this.#at++;
+  }
+
+  #leave<T>(container: T): T {
+    this.#depth--;
+    this.#at++;
+    return container;
+  }
+
+  // After an element: false behind a comma, true at the closing byte.
+  #next(close: number): boolean {
+    const byte = this.#peek();
+    if (byte === close) return true;
+    if (byte !== COMMA) throw malformed("typed JSON is broken");
+    this.#at++;
+    return false;
+  }
+
+  #expect(byte: number): void {
+    if (this.#peek() !== byte) throw malformed("typed JSON is broken");
+    this.#at++;
+  }
+}

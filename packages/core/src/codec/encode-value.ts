@@ -1,0 +1,157 @@
+import { EZEZError } from "../errors.js";
+import { WireLimit } from "../protocol.js";
+import type { ResolvedCodecOptions } from "./options.js";
+
+// What JSON has to escape, lone surrogates among it (well-formed JSON.stringify, ECMA-262 section 25.5.2.3).
+const NEEDS_ESCAPE = /["\\\ud800-\udfff]|[^ -\uffff]/;
+
+// Objects whose content is not in their own properties: as plain objects they would silently arrive empty.
+const OPAQUE = new Set(
+  "Map Set WeakMap WeakSet WeakRef RegExp Error Number String Boolean BigInt Symbol Promise ArrayBuffer SharedArrayBuffer"
+    .split(" ")
+    .map((name) => `[object ${name}]`),
+);
+
+const tagOf = (value: object): string => Object.prototype.toString.call(value);
+
+/** Whether a value is bytes, which are an argument of their own and never part of typed JSON. */
+export const isBinary = (value: unknown): value is ArrayBufferView | ArrayBuffer =>
+  ArrayBuffer.isView(value) || (typeof value === "object" && value !== null && tagOf(value) === "[object ArrayBuffer]");
+
+const isPlain = (value: object): boolean => {
+  const prototype = Object.getPrototypeOf(value);
+  // A plain object of another realm has a prototype whose own prototype is null.
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
+};
+
+const isArrayIndex = (key: string): boolean => {
+  const index = Number(key) >>> 0;
+  return String(index) === key && index !== 0xffffffff;
+};
+
+// Integer keys come first in any object, in ascending order, whatever order they were written in; the rest is sorted.
+const sortedKeys = (value: object): string[] => {
+  const keys = Object.keys(value);
+  let names = 0;
+  while (names < keys.length && isArrayIndex(keys[names] as string)) names++;
+  return [...keys.slice(0, names), ...keys.slice(names).sort()];
+};
+
+const quote = (text: string): string => (NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`);
+
+/** Writes arguments as typed JSON text. An instance serves one message. */
+export class ValueEncoder {
+  readonly #options: ResolvedCodecOptions;
+  readonly #path: (string | number)[] = [];
+  readonly #ancestors: object[] = [];
+  #nodes = 0;
+
+  constructor(options: ResolvedCodecOptions) {
+    this.#options = options;
+  }
+
+  /** @throws EZEZError `NOT_SERIALIZABLE`, which names the path of the value */
+  encode(argument: unknown, index: number): string {
+    this.#nodes = 0;
+    this.#path[0] = index;
+    return this.#value(argument, "", true, this.#options.sortProps);
+  }
+
+  // `raw`: not inside a class instance or the result of a toJSON. There custom serializers come before toJSON, elsewhere
+  // after it: the reference encoder looks for them in a first pass that enters only arrays and plain objects.
+  #value(value: unknown, key: string | number, raw: boolean, sort: boolean): string {
+    if (++this.#nodes > WireLimit.nodes) this.#fail(`more than ${WireLimit.nodes} values`);
+    if (typeof value !== "object" || value === null) return this.#scalar(value);
+    if (raw && !Array.isArray(value) && !isPlain(value)) {
+      const text = this.#custom(value);
+      if (text !== undefined) return text;
+    }
+    if (isBinary(value)) this.#fail("bytes can only be an argument of their own");
+    if ("toJSON" in value && typeof value.toJSON === "function") {
+      // JSON.stringify asks for toJSON once, and takes what it gives as it is.
+      const json: unknown = value.toJSON(String(key));
+      return typeof json === "object" && json !== null ? this.#container(json, false, false) : this.#scalar(json);
+    }
+    return this.#container(value, raw, sort);
+  }
+
+  #scalar(value: unknown): string {
+    switch (typeof value) {
+      case "string":
+        return quote(`s:${value}`);
+      case "number":
+        return `"n:${value}"`;
+      case "boolean":
+        return value ? '"b:1"' : '"b:"';
+      case "undefined":
+        return '"u:"';
+      case "bigint": {
+        const text = String(value);
+        if (text.length - (value < 0n ? 1 : 0) > this.#options.maxBigIntLength)
+          this.#fail("a bigint of too many digits");
+        return `"i:${text}"`;
+      }
+      case "object":
+        return '"l:"';
+      default:
+        return this.#custom(value) ?? this.#fail(`a ${typeof value} cannot be sent`);
+    }
+  }
+
+  #container(value: object, raw: boolean, sort: boolean): string {
+    if (this.#ancestors.length >= WireLimit.depth) {
+      this.#fail(this.#ancestors.includes(value) ? "it contains itself" : `deeper than ${WireLimit.depth} levels`);
+    }
+    this.#ancestors.push(value);
+    const text = Array.isArray(value) ? this.#array(value, raw) : this.#properties(value, raw, sort);
+    this.#ancestors.pop();
+    return text;
+  }
+
+  #array(values: readonly unknown[], raw: boolean): string {
+    let text = "[";
+    for (let i = 0; i < values.length; i++) {
+      this.#path.push(i);
+      if (i > 0) text += ",";
+      text += this.#value(values[i], i, raw, false);
+      this.#path.pop();
+    }
+    return `${text}]`;
+  }
+
+  #properties(value: object, raw: boolean, sort: boolean): string {
+    const plain = isPlain(value);
+    if (!plain) {
+      const custom = raw ? undefined : this.#custom(value);
+      if (custom !== undefined) return custom;
+      if (isBinary(value) || OPAQUE.has(tagOf(value))) this.#fail(`a ${tagOf(value).slice(8, -1)} cannot be sent`);
+    }
+    let text = "{";
+    for (const key of sort ? sortedKeys(value) : Object.keys(value)) {
+      this.#path.push(key);
+      if (key === "__proto__") this.#fail("a key named __proto__ cannot be sent");
+      if (text.length > 1) text += ",";
+      text += `${quote(key)}:${this.#value((value as Record<string, unknown>)[key], key, raw && plain, false)}`;
+      this.#path.pop();
+    }
+    return `${text}}`;
+  }
+
+  #custom(value: unknown): string | undefined {
+    for (const [key, serialize] of this.#options.serializers) {
+      const text = serialize(value);
+      if (typeof text === "string") return quote(`${key}:${text}`);
+      if (text !== null) this.#fail(`the custom serializer ${JSON.stringify(key)} must return a string or null`);
+    }
+    return undefined;
+  }
+
+  #fail(message: string): never {
+    const [index, ...keys] = this.#path;
+    const steps = keys.map((key) => {
+      if (typeof key === "number") return `[${key}]`;
+      return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+    });
+    throw new EZEZError("NOT_SERIALIZABLE", `args[${index}]${steps.join("")}: ${message}`, { stage: "encode" });
+  }
+}

@@ -1,0 +1,46 @@
+// TextEncoder and TextDecoder cost more to call than a short string costs to copy, so short ASCII goes by hand.
+const SHORT = 24;
+
+const encoder = new TextEncoder();
+// Strict (RFC 3629), and a leading BOM is text like any other.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The UTF-8 length of a text; a lone surrogate counts as the U+FFFD that it is written as. */
+export const byteLengthOf = (text: string): number => {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else {
+      bytes += 2;
+      const next = text.charCodeAt(i + 1);
+      // A surrogate pair is two units and four bytes.
+      if (unit >= 0xd800 && unit < 0xdc00 && next >= 0xdc00 && next < 0xe000) i++;
+    }
+  }
+  return bytes;
+};
+
+/** Writes a text as UTF-8 and returns where it ends. The target must have room: three bytes for each unit. */
+export const writeText = (text: string, target: Uint8Array, start: number): number => {
+  if (text.length > SHORT) return start + encoder.encodeInto(text, target.subarray(start)).written;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return start + encoder.encodeInto(text, target.subarray(start)).written;
+    target[start + i] = unit;
+  }
+  return start + text.length;
+};
+
+/** Reads strict UTF-8. Throws a TypeError on anything else. */
+export const readText = (bytes: Uint8Array, start: number, end: number): string => {
+  if (end - start > SHORT) return decoder.decode(bytes.subarray(start, end));
+  let text = "";
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte > 0x7f) return decoder.decode(bytes.subarray(start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
+};

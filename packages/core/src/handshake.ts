@@ -1,0 +1,22 @@
+import type { Handshake } from "./socket.js";
+
+/**
+ * A handshake from what a runtime gives, so that it is the same on all. Names become lower case. A header that comes
+ * twice is joined by ", " (RFC 9110 section 5.3), a cookie by "; " (RFC 9113 section 8.2.3).
+ */
+export const createHandshake = (
+  url: string,
+  headers: Iterable<readonly [string, string]>,
+  remoteAddress: string,
+): Handshake => {
+  const joined = new Map<string, string>();
+  for (const [given, value] of headers) {
+    const name = given.toLowerCase();
+    const before = joined.get(name);
+    joined.set(name, before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`);
+  }
+  return { url, headers: joined, remoteAddress: remoteAddress.replace(IPV4_IN_IPV6, "") };
+};
+
+// RFC 4291 section 2.5.5.2: how a socket for both families shows an IPv4 peer.
+const IPV4_IN_IPV6 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;

@@ -1,0 +1,43 @@
+export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
+export type {
+  CodecOptions,
+  CustomDeserializers,
+  CustomSerializers,
+  SerializerArgs,
+  UnserializerArgs,
+} from "./codec/options.js";
+export type {
+  CallbackResult,
+  EventName,
+  EZEZServerClient,
+  Ids,
+  Listen,
+  MessageParameters,
+  OnCallback,
+  OnReply,
+  Reply,
+  Send,
+  SendArguments,
+  TEvents,
+} from "./contract.js";
+export { Emitter } from "./emitter.js";
+export {
+  type CallerErrorCode,
+  EZEZError,
+  type EZEZErrorCode,
+  type PeerErrorCode,
+  type ReportedErrorCode,
+} from "./errors.js";
+export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
+export { createHandshake } from "./handshake.js";
+export {
+  type AnyServerClient,
+  type Callbacks,
+  type CommonOptions,
+  type ContextOption,
+  checkInteger,
+  type Options,
+} from "./options.js";
+export { CloseCode, PROTOCOL_VERSION, RejectReason, ReservedEvent, VERSION_MISMATCH, WireLimit } from "./protocol.js";
+export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";
+export type { Acceptor, Admission, Handshake, Listener, Refusal, SendStatus, Socket, SocketHandler } from "./socket.js";

@@ -1,0 +1,236 @@
+import type { CodecOptions } from "./codec/options.js";
+import type { CallbackResult, EZEZServerClient, MessageParameters, Reply, TEvents } from "./contract.js";
+import { EZEZError } from "./errors.js";
+import type { Handshake, Refusal } from "./socket.js";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+// The longest delay that setTimeout takes.
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A client whose event types do not matter, as options see it. */
+export type AnyServerClient = Pick<
+  EZEZServerClient<TEvents, TEvents, object>,
+  "alive" | "authenticated" | "bufferedAmount" | "connectionId" | "request" | "disconnect"
+>;
+
+/** The options of every adapter. Sizes are bytes, times milliseconds. */
+export interface CommonOptions extends CodecOptions {
+  /** Upgrade only requests to this path, compared without the query. @defaultValue any path */
+  path?: string | undefined;
+  /**
+   * Messages before the client is authenticated: `"ignore"` drops them, `"queue"` delivers them in order right after
+   * `onAuthOk`, `"accept"` dispatches them at once. @defaultValue `"ignore"`
+   */
+  messagesBeforeAuth?: "ignore" | "queue" | "accept" | undefined;
+  /** Time to send the auth message. @defaultValue 5000 */
+  authTimeoutMs?: number | undefined;
+  /** Time for `onAuthRequest` to settle. @defaultValue 10000 */
+  authDecisionTimeoutMs?: number | undefined;
+  /**
+   * `onAuthRequest` threw or rejected: `"reject"` sends auth-rejected, `"retry"` closes with 1013 and without it, so that
+   * original clients come back. @defaultValue `"reject"`
+   */
+  authErrors?: "reject" | "retry" | undefined;
+  /** Total of the messages queued before auth. @defaultValue 1 MiB */
+  queueLimitBytes?: number | undefined;
+  /**
+   * A message over `queueLimitBytes`: `"ignore"` drops it, `"disconnect"` closes with 1008, a function is told of each
+   * that was dropped. @defaultValue `"ignore"`
+   */
+  queueOverflow?:
+    | "ignore"
+    | "disconnect"
+    | ((client: AnyServerClient, byteLength: number) => CallbackResult)
+    | undefined;
+  /** A larger message closes with 1009. @defaultValue 1 MiB */
+  maxPayload?: number | undefined;
+  /** The same until authenticated; at most `queueLimitBytes` in queue mode. @defaultValue 64 KiB, or less where another limit is */
+  maxPayloadBeforeAuth?: number | undefined;
+  /** `send` after the close: `"ignore"` gives `undefined`, `"throw"` throws `DISCONNECTED`. @defaultValue `"ignore"` */
+  sendAfterDisconnect?: "ignore" | "throw" | undefined;
+  /**
+   * How long a message waits for its reply. A later reply goes to `onMessage` and the listeners. Forgotten messages are
+   * swept at least every 15 s. @defaultValue 300000
+   */
+  clearAwaitingRepliesAfterMs?: number | undefined;
+  /** Most messages of one client that wait for a reply; one more throws. `Infinity` disables. @defaultValue 10000 */
+  maxAwaitingReplies?: number | undefined;
+  /** Time between pings; a client silent for two of them is terminated. 0 disables. @defaultValue 30000 */
+  heartbeatIntervalMs?: number | undefined;
+  /** Bytes not yet handed to the kernel; a message is accepted while the buffer is at or below it. @defaultValue 4 MiB */
+  maxBackpressure?: number | undefined;
+  /**
+   * A message over `maxBackpressure`: `"disconnect"` closes with 1013, `"drop"` refuses the message and reports one error
+   * until the buffer is empty again, a function is told of each that was refused. @defaultValue `"disconnect"`
+   */
+  slowConsumer?:
+    | "disconnect"
+    | "drop"
+    | ((client: AnyServerClient, bufferedAmount: number) => CallbackResult)
+    | undefined;
+  /** Most connections, authenticated or not; more get HTTP 503. @defaultValue no limit */
+  maxConnections?: number | undefined;
+  /** Most messages of one client in a second, with a burst of as many; over it the client is closed with 4429. @defaultValue no limit */
+  maxMessagesPerSecond?: number | undefined;
+  /**
+   * Origins that may connect, exactly as browsers send them, or a predicate; others get HTTP 403. A request without
+   * `Origin` comes from no browser: it passes a list, and the predicate sees `undefined`. @defaultValue any
+   */
+  allowedOrigins?: readonly string[] | ((origin: string | undefined) => boolean) | undefined;
+  /** Chooses one of the offered subprotocols, or none with `false`. @defaultValue the first that is offered */
+  handleProtocols?: false | ((protocols: ReadonlySet<string>, request: Handshake) => string | false) | undefined;
+}
+
+/** Required where the type of the context has required properties. */
+export type ContextOption<TContext extends object> =
+  Record<string, never> extends TContext
+    ? { /** Cloned with `structuredClone` for each client. @defaultValue `{}` */ defaultContext?: TContext | undefined }
+    : { /** Cloned with `structuredClone` for each client. */ defaultContext: TContext };
+
+export type Options<TContext extends object = Record<string, never>> = CommonOptions & ContextOption<TContext>;
+
+/**
+ * What the application is told. A callback that throws or rejects ends neither the process nor the connection: it becomes
+ * one `onError`.
+ */
+export interface Callbacks<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+  TSocket = unknown,
+> {
+  /** Before the upgrade, with what will be `client.request`. Anything but `true` refuses. */
+  onUpgrade?: ((request: Handshake) => true | Refusal | Promise<true | Refusal>) | undefined;
+  /** Decides on a client's key. Only `true` accepts. */
+  onAuthRequest: (client: EZEZServerClient<In, Out, TContext, TSocket>, auth: string) => boolean | Promise<boolean>;
+  /** The client is accepted and has been told so. */
+  onAuthOk?: ((client: EZEZServerClient<In, Out, TContext, TSocket>) => CallbackResult) | undefined;
+  onAuthRejected?:
+    | ((client: EZEZServerClient<In, Out, TContext, TSocket>, reason: string) => CallbackResult)
+    | undefined;
+  /** Every message, replies too, before `onReply` or the listeners. */
+  onMessage?:
+    | ((
+        ...parameters: MessageParameters<
+          [client: EZEZServerClient<In, Out, TContext, TSocket>],
+          In,
+          Reply<In, Out, TContext, TSocket>
+        >
+      ) => CallbackResult)
+    | undefined;
+  /**
+   * Exactly once for each connection. The code and reason are those that we closed with, or else the peer's: 1005 when it
+   * gave none, 1006 when it vanished.
+   */
+  onDisconnect?:
+    | ((client: EZEZServerClient<In, Out, TContext, TSocket>, code: number, reason: string) => CallbackResult)
+    | undefined;
+  /** The buffer is empty again after it was not. */
+  onDrain?: ((client: EZEZServerClient<In, Out, TContext, TSocket>) => CallbackResult) | undefined;
+  /** All that went wrong. Without it, failures of callbacks go to `console.error`. */
+  onError?:
+    | ((client: EZEZServerClient<In, Out, TContext, TSocket> | undefined, error: EZEZError) => CallbackResult)
+    | undefined;
+}
+
+const defaults = {
+  messagesBeforeAuth: "ignore",
+  authTimeoutMs: 5000,
+  authDecisionTimeoutMs: 10_000,
+  authErrors: "reject",
+  queueLimitBytes: MiB,
+  queueOverflow: "ignore",
+  maxPayload: MiB,
+  sendAfterDisconnect: "ignore",
+  clearAwaitingRepliesAfterMs: 300_000,
+  maxAwaitingReplies: 10_000,
+  heartbeatIntervalMs: 30_000,
+  maxBackpressure: 4 * MiB,
+  slowConsumer: "disconnect",
+  maxConnections: Infinity,
+  maxMessagesPerSecond: Infinity,
+} as const satisfies Partial<CommonOptions>;
+
+type Defaulted = keyof typeof defaults | "maxPayloadBeforeAuth";
+
+/** The options with every default filled in. */
+export type ResolvedOptions = Omit<CommonOptions, Defaulted> & {
+  readonly [K in Defaulted]: NonNullable<CommonOptions[K]>;
+} & { readonly defaultContext: object };
+
+const invalid = (option: string, rule: string): EZEZError => new EZEZError("INVALID_OPTION", `${option} ${rule}`);
+
+/** Throws `INVALID_OPTION` unless the number is an integer within the bounds, or `Infinity` where that is allowed. */
+export const checkInteger = (option: string, value: unknown, from: number, to: number, infinite = false): void => {
+  if (infinite && value === Infinity) return;
+  if (Number.isInteger(value) && (value as number) >= from && (value as number) <= to) return;
+  throw invalid(option, `must be an integer from ${from} to ${to}${infinite ? ", or Infinity" : ""}`);
+};
+
+const checkChoice = (option: string, value: unknown, choices: readonly string[], orFunction = false): void => {
+  if (choices.includes(value as string) || (orFunction && typeof value === "function")) return;
+  throw invalid(
+    option,
+    `must be ${[...choices.map((c) => `"${c}"`), ...(orFunction ? ["a function"] : [])].join(" or ")}`,
+  );
+};
+
+/** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option */
+export const resolveOptions = (options: CommonOptions & { defaultContext?: object | undefined }): ResolvedOptions => {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const merged = { ...defaults, defaultContext: {}, ...given } as Omit<ResolvedOptions, "maxPayloadBeforeAuth">;
+  const smallest = Math.min(
+    64 * KiB,
+    merged.maxPayload,
+    merged.messagesBeforeAuth === "queue" ? merged.queueLimitBytes : Infinity,
+  );
+  const resolved: ResolvedOptions = { maxPayloadBeforeAuth: smallest, ...merged };
+
+  checkChoice("messagesBeforeAuth", resolved.messagesBeforeAuth, ["ignore", "queue", "accept"]);
+  checkChoice("authErrors", resolved.authErrors, ["reject", "retry"]);
+  checkChoice("sendAfterDisconnect", resolved.sendAfterDisconnect, ["ignore", "throw"]);
+  checkChoice("queueOverflow", resolved.queueOverflow, ["ignore", "disconnect"], true);
+  checkChoice("slowConsumer", resolved.slowConsumer, ["disconnect", "drop"], true);
+  for (const option of ["authTimeoutMs", "authDecisionTimeoutMs", "clearAwaitingRepliesAfterMs"] as const) {
+    checkInteger(option, resolved[option], 1, LONGEST_MS);
+  }
+  checkInteger("heartbeatIntervalMs", resolved.heartbeatIntervalMs, 0, LONGEST_MS);
+  for (const option of ["queueLimitBytes", "maxPayload", "maxPayloadBeforeAuth", "maxBackpressure"] as const) {
+    checkInteger(option, resolved[option], 1, 2 ** 31 - 1);
+  }
+  for (const option of ["maxAwaitingReplies", "maxConnections", "maxMessagesPerSecond"] as const) {
+    checkInteger(option, resolved[option], 1, Number.MAX_SAFE_INTEGER, true);
+  }
+  const { path, allowedOrigins, handleProtocols, defaultContext } = resolved;
+  if (resolved.messagesBeforeAuth === "queue" && resolved.maxPayloadBeforeAuth > resolved.queueLimitBytes) {
+    throw invalid("maxPayloadBeforeAuth", "must be at most queueLimitBytes, or a legal message would never fit");
+  }
+  if (resolved.maxPayloadBeforeAuth > resolved.maxPayload)
+    throw invalid("maxPayloadBeforeAuth", "must be at most maxPayload");
+  if (path !== undefined && !(typeof path === "string" && path.startsWith("/") && !path.includes("?"))) {
+    throw invalid("path", "must begin with / and hold no query");
+  }
+  if (!(allowedOrigins === undefined || typeof allowedOrigins === "function" || Array.isArray(allowedOrigins))) {
+    throw invalid("allowedOrigins", "must be an array or a function");
+  }
+  if (!(handleProtocols === undefined || handleProtocols === false || typeof handleProtocols === "function")) {
+    throw invalid("handleProtocols", "must be false or a function");
+  }
+  if (typeof defaultContext !== "object" || defaultContext === null)
+    throw invalid("defaultContext", "must be an object");
+  try {
+    structuredClone(defaultContext);
+  } catch {
+    throw invalid("defaultContext", "must be something that structuredClone can clone");
+  }
+  return resolved;
+};
+
+/** @throws EZEZError `INVALID_OPTION`, which names the callback */
+export const checkCallbacks = (callbacks: object): void => {
+  for (const [name, callback] of Object.entries({ onAuthRequest: undefined, ...callbacks })) {
+    const optional = name !== "onAuthRequest" && callback === undefined;
+    if (!optional && typeof callback !== "function") throw invalid(name, "must be a function");
+  }
+};

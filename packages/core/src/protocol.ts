@@ -1,0 +1,54 @@
+/** The wire version, the third part of the auth message. */
+export const PROTOCOL_VERSION = 1;
+
+export const RESERVED_PREFIX = "ezez-ws::";
+
+export const ReservedEvent = {
+  auth: "ezez-ws::auth",
+  authOk: "ezez-ws::auth-ok",
+  authRejected: "ezez-ws::auth-rejected",
+} as const;
+
+/** Close codes: RFC 6455 section 7.4.1, and 4000-4999 of our own. */
+export const CloseCode = {
+  normal: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  unsupportedData: 1003,
+  noStatus: 1005,
+  abnormal: 1006,
+  policyViolation: 1008,
+  messageTooBig: 1009,
+  tryAgainLater: 1013,
+  unauthorized: 4401,
+  authTimeout: 4408,
+  rateLimited: 4429,
+} as const;
+
+/** Reasons of auth-rejected. Deployed clients show and compare them: they never change. */
+export const RejectReason = {
+  invalidKey: "Invalid auth key",
+  verificationFailed: "Auth verification failed",
+  timeout: "Auth timeout",
+} as const;
+
+export const VERSION_MISMATCH = `Protocol version mismatch, wanted ${PROTOCOL_VERSION}, got `;
+
+/** What every message has to keep to, in both directions. */
+export const WireLimit = {
+  parts: 1024,
+  eventNameBytes: 256,
+  /** Containers inside one another in one typed JSON part. */
+  depth: 256,
+  /** Values, containers included, in one typed JSON part. */
+  nodes: 100_000,
+  bigIntDigits: 10_000,
+  /** RFC 6455 section 5.5: a close frame's payload is 125 bytes, 2 of them the code. */
+  closeReasonBytes: 123,
+} as const;
+
+/** Ids of broadcasts; those of one connection start below 2^31 and never get here. */
+export const FIRST_BROADCAST_ID = 2 ** 48;
+
+/** A peer has this long to finish the closing handshake. */
+export const CLOSING_HANDSHAKE_MS = 2000;

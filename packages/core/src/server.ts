@@ -1,0 +1,270 @@
+import {
+  accepted,
+  admissionOf,
+  chooseProtocol,
+  FAILED,
+  FORBIDDEN_ORIGIN,
+  hasPath,
+  isAllowedOrigin,
+  NOT_FOUND,
+  UNAVAILABLE,
+  UPGRADE_REQUIRED,
+} from "./admission.js";
+import { broadcastBytes, exceptions } from "./broadcast.js";
+import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./contract.js";
+import { Deadlines } from "./deadlines.js";
+import { EZEZError } from "./errors.js";
+import { FrameCodec } from "./frame.js";
+import { Heartbeat } from "./heartbeat.js";
+import {
+  type Callbacks,
+  checkCallbacks,
+  checkInteger,
+  type Options,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.js";
+import { CLOSING_HANDSHAKE_MS, CloseCode, FIRST_BROADCAST_ID } from "./protocol.js";
+import { Session, type SessionHost, type SessionPoint } from "./session.js";
+import type { Acceptor, Admission, Handshake, Listener, Socket, SocketHandler } from "./socket.js";
+
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** `close`'s only argument. */
+export interface CloseOptions {
+  /** How long peers have to finish the closing handshake. @defaultValue 5000 */
+  timeoutMs?: number | undefined;
+}
+
+/** Who does not get a broadcast. */
+export interface BroadcastOptions<TClient> {
+  except?: TClient | Iterable<TClient> | undefined;
+}
+
+/**
+ * The engine of every adapter's `EZEZWebsocketServer`. It knows no runtime: `bind` gets the acceptor, which the runtime's
+ * callbacks drive, and returns the listener, which this drives.
+ */
+export class EZEZServer<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+  TSocket = unknown,
+  TListener extends Listener = Listener,
+> {
+  /** The runtime's server, bound. */
+  protected readonly listener: TListener;
+  readonly #options: ResolvedOptions;
+  readonly #callbacks: Callbacks<In, Out, TContext, TSocket>;
+  readonly #codec: FrameCodec;
+  readonly #sessions = new Set<Session<In, Out, TContext, TSocket>>();
+  readonly #heartbeat: Heartbeat;
+  readonly #authMessage: Deadlines<Session<In, Out, TContext, TSocket>>;
+  readonly #authDecision: Deadlines<Session<In, Out, TContext, TSocket>>;
+  readonly #closingHandshake: Deadlines<Session<In, Out, TContext, TSocket>>;
+  readonly #host: SessionHost<In, Out, TContext, TSocket>;
+  #state: "new" | "started" | "closed" = "new";
+  #listening: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  #allGone: (() => void) | undefined;
+  #broadcastId = FIRST_BROADCAST_ID;
+
+  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  constructor(
+    options: Options<TContext>,
+    callbacks: Callbacks<In, Out, TContext, TSocket>,
+    bind: (acceptor: Acceptor<TSocket>) => TListener,
+  ) {
+    this.#options = resolveOptions(options);
+    checkCallbacks(callbacks);
+    this.#callbacks = callbacks;
+    this.#codec = new FrameCodec(this.#options);
+    this.#heartbeat = new Heartbeat(this.#sessions, this.#options);
+    this.#authMessage = new Deadlines(this.#options.authTimeoutMs, (session) => session.authTimedOut());
+    this.#authDecision = new Deadlines(this.#options.authDecisionTimeoutMs, (session) => session.authTimedOut());
+    this.#closingHandshake = new Deadlines(CLOSING_HANDSHAKE_MS, (session) => session.terminate());
+    this.#host = {
+      options: this.#options,
+      callbacks,
+      codec: this.#codec,
+      run: (session, stage, call) => this.#run(session, stage, call),
+      report: (session, error) => this.#report(session, error),
+      moved: (session, point) => this.#moved(session, point),
+    };
+    this.listener = bind({
+      serves: (url) => hasPath(url, this.#options.path),
+      refuse: (url) => (hasPath(url, this.#options.path) ? UPGRADE_REQUIRED : NOT_FOUND),
+      admit: (handshake) => this.#admit(handshake),
+      accept: (socket, handshake) => this.#accept(socket, handshake),
+      error: (error) => this.#report(undefined, transportError(error)),
+    });
+  }
+
+  /**
+   * Starts to accept connections. Rejects with the cause where that fails (the port is taken, say), and with
+   * `ALREADY_STARTED` or `SERVER_CLOSED` at any further call.
+   */
+  async start(): Promise<void> {
+    if (this.#state === "started") throw new EZEZError("ALREADY_STARTED", "the server was started already");
+    if (this.#state === "closed") throw new EZEZError("SERVER_CLOSED", "the server is closed");
+    this.#state = "started";
+    this.#listening = this.listener.listen();
+    await this.#listening;
+  }
+
+  /**
+   * Stops accepting, closes every client with 1001, and terminates those that have not finished the closing handshake in
+   * time. An HTTP server of the user's goes on without us. Every call gives the same promise.
+   * @throws EZEZError `INVALID_OPTION` for a bad `timeoutMs`
+   */
+  close({ timeoutMs = CLOSE_TIMEOUT_MS }: CloseOptions = {}): Promise<void> {
+    checkInteger("timeoutMs", timeoutMs, 0, 2 ** 31 - 1);
+    this.#closed ??= this.#close(timeoutMs);
+    return this.#closed;
+  }
+
+  /**
+   * Sends one event, encoded once, to every authenticated client.
+   * @returns to how many it was handed
+   * @throws EZEZError `INVALID_EVENT_NAME` or `NOT_SERIALIZABLE`
+   */
+  broadcast<K extends EventName<Out>>(
+    eventName: K,
+    ...[args, options]: SendArguments<Out[K], BroadcastOptions<EZEZServerClient<In, Out, TContext, TSocket>>>
+  ): number {
+    const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []);
+    return broadcastBytes(this.#sessions, bytes, exceptions(options?.except), (session, cause) => {
+      const error = cause instanceof EZEZError ? cause : transportError(cause);
+      this.#report(session, error);
+    });
+  }
+
+  /** The authenticated clients, in the order in which they connected. A snapshot. */
+  get clients(): EZEZServerClient<In, Out, TContext, TSocket>[] {
+    return [...this.#sessions].filter((session) => session.alive && session.authenticated);
+  }
+
+  /** Where the server listens; null before `start`, after `close`, and where the user's own server listens. */
+  address(): { address: string; port: number } | null {
+    return this.listener.address();
+  }
+
+  #admit(handshake: Handshake): Admission | Promise<Admission> {
+    try {
+      const { allowedOrigins } = this.#options;
+      if (!hasPath(handshake.url, this.#options.path)) return NOT_FOUND;
+      if (!isAllowedOrigin(handshake.headers.get("origin"), allowedOrigins)) return FORBIDDEN_ORIGIN;
+      if (this.#isFull) return UNAVAILABLE;
+      const answer = this.#callbacks.onUpgrade?.(handshake) ?? true;
+      if (!isPromiseLike(answer)) return this.#admission(handshake, answer);
+      return Promise.resolve(answer).then(
+        // Meanwhile others may have connected, or the server closed.
+        (settled) => (this.#isFull ? UNAVAILABLE : this.#admission(handshake, settled)),
+        (cause) => this.#refuseFailed(cause),
+      );
+    } catch (cause) {
+      return this.#refuseFailed(cause);
+    }
+  }
+
+  #admission(handshake: Handshake, answer: unknown): Admission {
+    try {
+      const admission = admissionOf(answer);
+      return admission === true ? accepted(chooseProtocol(handshake, this.#options.handleProtocols)) : admission;
+    } catch (cause) {
+      return this.#refuseFailed(cause);
+    }
+  }
+
+  #refuseFailed(cause: unknown): Admission {
+    this.#report(undefined, callbackFailed("onUpgrade", cause));
+    return FAILED;
+  }
+
+  get #isFull(): boolean {
+    return this.#state !== "started" || this.#sessions.size >= this.#options.maxConnections;
+  }
+
+  #accept(socket: Socket<TSocket>, handshake: Handshake): SocketHandler {
+    const session = new Session<In, Out, TContext, TSocket>(this.#host, socket, handshake);
+    this.#sessions.add(session);
+    this.#heartbeat.start();
+    this.#authMessage.add(session);
+    // An upgrade may have been under way while the server closed.
+    if (this.#state === "closed") session.shutDown(CloseCode.goingAway);
+    return session;
+  }
+
+  #moved(session: Session<In, Out, TContext, TSocket>, point: SessionPoint): void {
+    this.#authMessage.delete(session);
+    if (point !== "deciding") this.#authDecision.delete(session);
+    else this.#authDecision.add(session);
+    if (point === "closing") this.#closingHandshake.add(session);
+    if (point !== "gone") return;
+    this.#closingHandshake.delete(session);
+    this.#sessions.delete(session);
+    if (this.#sessions.size > 0) return;
+    this.#heartbeat.stop();
+    this.#allGone?.();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const started = this.#state === "started";
+    this.#state = "closed";
+    // A server that is still about to listen cannot stop yet; why it could not listen is start's to tell.
+    await this.#listening?.catch(() => undefined);
+    const stopped = started ? this.listener.stop() : undefined;
+    for (const session of this.#sessions) session.shutDown(CloseCode.goingAway);
+    await this.#waitForPeers(timeoutMs);
+    await stopped;
+  }
+
+  async #waitForPeers(timeoutMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        for (const session of this.#sessions) session.terminate();
+      }, timeoutMs);
+      this.#allGone = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #run(session: Session<In, Out, TContext, TSocket>, stage: string, call: () => unknown): void {
+    try {
+      const result = call();
+      if (isPromiseLike(result)) {
+        Promise.resolve(result).then(undefined, (cause) => this.#report(session, callbackFailed(stage, cause)));
+      }
+    } catch (cause) {
+      this.#report(session, callbackFailed(stage, cause));
+    }
+  }
+
+  #report(session: Session<In, Out, TContext, TSocket> | undefined, error: EZEZError): void {
+    const { onError } = this.#callbacks;
+    if (onError === undefined) {
+      if (error.code === "CALLBACK_FAILED") console.error(error);
+      return;
+    }
+    try {
+      const result: unknown = onError(session, error);
+      if (isPromiseLike(result)) Promise.resolve(result).then(undefined, (cause) => console.error(cause));
+    } catch (cause) {
+      console.error(cause);
+    }
+  }
+}
+
+const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+
+const callbackFailed = (stage: string, cause: unknown): EZEZError =>
+  new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause });
+
+const transportError = (cause: unknown): EZEZError => {
+  const message = cause instanceof Error ? cause.message : "transport error";
+  return new EZEZError("TRANSPORT_ERROR", message, { stage: "transport", cause });
+};

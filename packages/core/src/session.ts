@@ -1,0 +1,440 @@
+import { type AuthEvent, type AuthState, authStep } from "./auth.js";
+import { type AnyReply, Channel, type ChannelOwner } from "./channel.js";
+import { byteLengthOf } from "./codec/text.js";
+import type { EventName, EZEZServerClient, Ids, Listen, OnReply, Reply, SendArguments, TEvents } from "./contract.js";
+import { Emitter } from "./emitter.js";
+import { closeCodeOf, EZEZError, type EZEZErrorCode, type PeerErrorCode } from "./errors.js";
+import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
+import type { Callbacks, ResolvedOptions } from "./options.js";
+import { CloseCode, ReservedEvent, WireLimit } from "./protocol.js";
+import type { Handshake, Socket, SocketHandler } from "./socket.js";
+
+/** What a session asks of its server. */
+export interface SessionHost<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> {
+  readonly options: ResolvedOptions;
+  readonly callbacks: Callbacks<In, Out, TContext, TSocket>;
+  readonly codec: FrameCodec;
+  /** Calls the user's code; what it throws or rejects with becomes one `onError`. */
+  run(session: Session<In, Out, TContext, TSocket>, stage: string, call: () => unknown): void;
+  report(session: Session<In, Out, TContext, TSocket>, error: EZEZError): void;
+  /** The session has come to another point of its life: its deadlines follow. */
+  moved(session: Session<In, Out, TContext, TSocket>, point: SessionPoint): void;
+}
+
+export type SessionPoint = "deciding" | "open" | "closing" | "gone";
+
+type AnyOnReply = (client: unknown, eventName: string, args: unknown[], reply: unknown, ids: Ids) => unknown;
+
+interface ListenerCall {
+  readonly args: unknown[];
+  readonly reply: AnyReply<AnyOnReply>;
+  readonly ids: Ids;
+}
+
+interface Queued {
+  bytes: number;
+  readonly messages: Message[];
+}
+
+// Broadcasts count from 2^48, so ids of connections that start below this never meet them.
+const FIRST_IDS = 2 ** 31 - 1;
+
+let connections = 0;
+
+/** One connection of a server: the auth gate, the queue before it, the channel, and their end. */
+export class Session<In extends TEvents, Out extends TEvents, TContext extends object, TSocket>
+  implements EZEZServerClient<In, Out, TContext, TSocket>, SocketHandler, ChannelOwner<AnyOnReply>
+{
+  readonly connectionId = connections++;
+  readonly request: Handshake;
+  context: TContext;
+
+  readonly #host: SessionHost<In, Out, TContext, TSocket>;
+  readonly #socket: Socket<TSocket>;
+  readonly #channel: Channel<AnyOnReply>;
+  #emitter: Emitter<ListenerCall> | undefined;
+  #auth: AuthState = "waiting";
+  #queue: Queued | undefined;
+  #alive = true;
+  #transportClosed = false;
+  // A random start, so that a client's late answer over its next connection matches nothing there.
+  #lastId = Math.floor(Math.random() * FIRST_IDS);
+  // Whether bytes wait in user space, and whether a message was refused since they do.
+  #congested = false;
+  #refused = false;
+  // The token bucket of maxMessagesPerSecond.
+  #tokens: number;
+  #refilledAt = 0;
+  /** Heartbeats since anything was received. */
+  silence = 0;
+
+  constructor(host: SessionHost<In, Out, TContext, TSocket>, socket: Socket<TSocket>, request: Handshake) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#channel = new Channel(host.codec, this, host.options);
+    this.#tokens = host.options.maxMessagesPerSecond;
+    this.request = request;
+    // The declared type of the context begins here.
+    this.context = structuredClone(host.options.defaultContext) as TContext;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get authenticated(): boolean {
+    return this.#auth === "open";
+  }
+
+  get awaitingRepliesCount(): number {
+    return this.#channel.awaitingRepliesCount;
+  }
+
+  get bufferedAmount(): number {
+    return this.#transportClosed ? 0 : this.#socket.bufferedAmount;
+  }
+
+  get client(): TSocket {
+    return this.#socket.raw;
+  }
+
+  on<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener: Listen<In[K], Reply<In, Out, TContext, TSocket>, TThis>,
+    context?: TThis,
+  ): this {
+    this.#listeners.on(eventName, listener, context, false);
+    return this;
+  }
+
+  once<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener: Listen<In[K], Reply<In, Out, TContext, TSocket>, TThis>,
+    context?: TThis,
+  ): this {
+    this.#listeners.on(eventName, listener, context, true);
+    return this;
+  }
+
+  off<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener?: Listen<In[K], Reply<In, Out, TContext, TSocket>, TThis>,
+    context?: TThis,
+    once?: boolean,
+  ): this {
+    this.#emitter?.off(eventName, listener, context, once);
+    return this;
+  }
+
+  send<K extends EventName<Out>>(
+    eventName: K,
+    ...[args, onReply]: SendArguments<Out[K], OnReply<In, Out, TContext, TSocket>>
+  ): Ids | undefined {
+    return this.#channel.send(eventName, args, onReply as AnyOnReply | undefined, null);
+  }
+
+  disconnect(code: number = CloseCode.normal, reason = ""): void {
+    checkClose(code, reason);
+    this.#end(code, reason);
+  }
+
+  /** Closes for the server's own reasons. */
+  shutDown(code: number): void {
+    this.#end(code, "");
+  }
+
+  terminate(): void {
+    if (!this.#transportClosed) this.#socket.terminate();
+  }
+
+  ping(): void {
+    if (!this.#transportClosed) this.#socket.ping?.();
+  }
+
+  get canPing(): boolean {
+    return this.#socket.ping !== undefined;
+  }
+
+  expireReplies(now: number): void {
+    this.#channel.expireReplies(now);
+  }
+
+  /** The time for the auth message, or for the decision on it, is over. */
+  authTimedOut(): void {
+    this.#authEvent({ type: "timeout" });
+  }
+
+  heartbeatLost(): void {
+    if (!this.#alive) return;
+    this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
+    this.#ended(CloseCode.abnormal, "");
+    this.terminate();
+  }
+
+  // SocketHandler
+
+  message(data: Uint8Array | string): void {
+    if (!this.#alive) return;
+    this.silence = 0;
+    const { options, codec } = this.#host;
+    if (options.maxMessagesPerSecond !== Infinity && !this.#takeToken(options.maxMessagesPerSecond)) {
+      this.#fail("RATE_LIMITED", "too many messages");
+      return;
+    }
+    if (typeof data === "string") {
+      this.#fail("TEXT_MESSAGE", "text messages are not supported");
+      return;
+    }
+    if (data.byteLength > (this.authenticated ? options.maxPayload : options.maxPayloadBeforeAuth)) {
+      this.#fail("MESSAGE_TOO_LARGE", "message too large");
+      return;
+    }
+    let message: Message | ReservedMessage;
+    try {
+      message = codec.decode(data);
+    } catch (error) {
+      if (error instanceof EZEZError) this.#fail("MALFORMED_MESSAGE", error.message, error.cause);
+      else this.#fail("MALFORMED_MESSAGE", "malformed message", error);
+      return;
+    }
+    if (!message.reserved) this.#receive(message, data.byteLength);
+    else if (message.eventName !== ReservedEvent.auth) this.#fail("RESERVED_EVENT", "reserved event name");
+    else this.#authEvent({ type: "message", key: message.args[0], version: message.args[1] });
+  }
+
+  drain(): void {
+    if (!this.#congested || this.bufferedAmount > 0) return;
+    this.#congested = false;
+    this.#refused = false;
+    if (this.#alive) this.#host.run(this, "onDrain", () => this.#host.callbacks.onDrain?.(this));
+  }
+
+  pong(): void {
+    this.silence = 0;
+  }
+
+  error(cause: unknown): void {
+    this.#report("TRANSPORT_ERROR", cause instanceof Error ? cause.message : "transport error", "transport", cause);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#transportClosed) return;
+    this.#transportClosed = true;
+    this.#ended(code, reason);
+    this.#host.moved(this, "gone");
+  }
+
+  // ChannelOwner
+
+  nextEventId(): number {
+    return ++this.#lastId;
+  }
+
+  ready(): boolean {
+    if (this.#alive) return true;
+    return this.#notSent();
+  }
+
+  transmit(bytes: Uint8Array): boolean {
+    if (!this.#alive) return this.#notSent();
+    // Only where the last message was queued can the buffer be anything but empty.
+    if (this.#congested) {
+      const buffered = this.#socket.bufferedAmount;
+      if (buffered > this.#host.options.maxBackpressure) return this.#refuse(buffered);
+    }
+    const status = this.#socket.send(bytes);
+    if (status === "queued") this.#congested = true;
+    return status === "dropped" ? this.#notSent() : true;
+  }
+
+  onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    const { onMessage } = this.#host.callbacks;
+    if (onMessage === undefined) return;
+    // The wire knows no event types: the declared ones begin here, and for listeners and onReply below.
+    this.#host.run(this, "onMessage", () => (onMessage as AnyOnReply)(this, eventName, args, reply, ids));
+  }
+
+  onReply(onReply: AnyOnReply, { eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    this.#host.run(this, "onReply", () => onReply(this, eventName, args, reply, ids));
+  }
+
+  emit({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    this.#emitter?.emit(eventName, { args, reply, ids });
+  }
+
+  get #listeners(): Emitter<ListenerCall> {
+    this.#emitter ??= new Emitter((listener, context, { args, reply, ids }) => {
+      // A listener before this one may have closed the connection.
+      if (!this.#alive) return;
+      const call = listener as (this: unknown, ...parameters: unknown[]) => unknown;
+      this.#host.run(this, "listener", () => call.call(context, args, reply, ids));
+    });
+    return this.#emitter;
+  }
+
+  #takeToken(perSecond: number): boolean {
+    const now = performance.now();
+    if (this.#refilledAt > 0) {
+      this.#tokens = Math.min(perSecond, this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond);
+    }
+    this.#refilledAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #receive(message: Message, byteLength: number): void {
+    const { messagesBeforeAuth } = this.#host.options;
+    if (this.authenticated || messagesBeforeAuth === "accept") this.#channel.deliver(message);
+    else if (messagesBeforeAuth === "queue") this.#enqueue(message, byteLength);
+  }
+
+  #enqueue(message: Message, byteLength: number): void {
+    const { queueLimitBytes, queueOverflow } = this.#host.options;
+    this.#queue ??= { bytes: 0, messages: [] };
+    if (this.#queue.bytes + byteLength <= queueLimitBytes) {
+      this.#queue.bytes += byteLength;
+      this.#queue.messages.push(message);
+    } else if (queueOverflow === "disconnect") {
+      this.#fail("QUEUE_OVERFLOW", "too much was sent before authentication");
+    } else if (queueOverflow !== "ignore") {
+      this.#host.run(this, "queueOverflow", () => queueOverflow(this, byteLength));
+    }
+  }
+
+  #authEvent(event: AuthEvent): void {
+    if (!this.#alive) return;
+    const { state, effect } = authStep(this.#auth, event);
+    this.#auth = state;
+    switch (effect.type) {
+      case "ask":
+        this.#host.moved(this, "deciding");
+        this.#decide(effect.key);
+        break;
+      case "accept":
+        this.#accept();
+        break;
+      case "reject":
+        this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authRejected, effect.reason));
+        this.#end(effect.code, effect.reason);
+        this.#host.run(this, "onAuthRejected", () => this.#host.callbacks.onAuthRejected?.(this, effect.reason));
+        break;
+      case "fail":
+        this.#fail(effect.code, FAILURES[effect.code]);
+        break;
+      case "none":
+    }
+  }
+
+  #decide(key: string): void {
+    const failed = (cause: unknown): void => {
+      // A late failure is still the application's to know of.
+      this.#report("CALLBACK_FAILED", "onAuthRequest failed", "onAuthRequest", cause);
+      this.#authEvent({ type: "failure", retry: this.#host.options.authErrors === "retry" });
+    };
+    const decided = (accepted: unknown): void => this.#authEvent({ type: "decision", accepted: accepted === true });
+    try {
+      const decision: unknown = this.#host.callbacks.onAuthRequest(this, key);
+      if (typeof decision === "boolean") decided(decision);
+      else Promise.resolve(decision).then(decided, failed);
+    } catch (cause) {
+      failed(cause);
+    }
+  }
+
+  #accept(): void {
+    const queued = this.#queue?.messages ?? [];
+    this.#queue = undefined;
+    this.#host.moved(this, "open");
+    this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authOk));
+    this.#host.run(this, "onAuthOk", () => this.#host.callbacks.onAuthOk?.(this));
+    for (const message of queued) {
+      if (!this.#alive) return;
+      this.#channel.deliver(message);
+    }
+  }
+
+  #notSent(): false {
+    if (this.#host.options.sendAfterDisconnect === "throw") {
+      throw new EZEZError("DISCONNECTED", "the client is disconnected", { stage: "send" });
+    }
+    return false;
+  }
+
+  #refuse(buffered: number): false {
+    const { slowConsumer, maxBackpressure } = this.#host.options;
+    const message = `more than ${maxBackpressure} bytes wait for the peer to read`;
+    if (slowConsumer === "disconnect") this.#fail("SLOW_CONSUMER", message);
+    else if (slowConsumer !== "drop") this.#host.run(this, "slowConsumer", () => slowConsumer(this, buffered));
+    else if (!this.#refused) this.#report("SLOW_CONSUMER", message, "send");
+    this.#refused = true;
+    return false;
+  }
+
+  /** The peer broke a rule: report it and close. */
+  #fail(code: PeerErrorCode, message: string, cause?: unknown): void {
+    this.#report(code, message, "peer", cause);
+    this.#end(closeCodeOf(code), message);
+  }
+
+  #report(code: EZEZErrorCode, message: string, stage: string, cause?: unknown): void {
+    this.#host.report(this, new EZEZError(code, message, { stage, cause }));
+  }
+
+  /** Closes from our side. */
+  #end(code: number, reason: string): void {
+    if (!this.#alive) return;
+    const sent = truncate(reason, WireLimit.closeReasonBytes);
+    this.#ended(code, sent);
+    this.#host.moved(this, "closing");
+    this.#socket.close(code, sent);
+  }
+
+  /** The connection is over for the application, whoever ended it. */
+  #ended(code: number, reason: string): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#queue = undefined;
+    this.#channel.clearReplies();
+    // In a microtask on every runtime: some transports report the close inside close(), others much later.
+    Promise.resolve().then(() => {
+      this.#host.run(this, "onDisconnect", () => this.#host.callbacks.onDisconnect?.(this, code, reason));
+    });
+  }
+}
+
+const FAILURES = {
+  DUPLICATE_AUTH: "a second auth message",
+  AUTH_DECISION_TIMEOUT: "the decision on the auth key took too long",
+  AUTH_UNAVAILABLE: "the auth key could not be verified, try again later",
+} as const;
+
+const checkClose = (code: number, reason: string): void => {
+  const allowed =
+    Number.isInteger(code) &&
+    ((code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999));
+  if (!allowed) {
+    throw new EZEZError("INVALID_CLOSE_CODE", "a close code must be 1000-1003, 1007-1014 or 3000-4999", {
+      stage: "close",
+    });
+  }
+  if (typeof reason !== "string" || byteLengthOf(reason) > WireLimit.closeReasonBytes) {
+    throw new EZEZError(
+      "INVALID_CLOSE_REASON",
+      `a close reason is at most ${WireLimit.closeReasonBytes} bytes of UTF-8`,
+      {
+        stage: "close",
+      },
+    );
+  }
+};
+
+// At a code point, or the peer would get a close frame that is no UTF-8.
+const truncate = (text: string, bytes: number): string => {
+  let cut = "";
+  for (const character of text) {
+    if (byteLengthOf(cut + character) > bytes) break;
+    cut += character;
+  }
+  return cut;
+};
