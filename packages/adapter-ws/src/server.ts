@@ -1,0 +1,211 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { ListenOptions, Socket as NetSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+  type Acceptor,
+  type Callbacks,
+  type CommonOptions,
+  checkInteger,
+  createHandshake,
+  EZEZError,
+  EZEZServer,
+  type Handshake,
+  type Listener,
+  type Options,
+  type Refusal,
+  type Socket,
+  type TEvents,
+} from "@ezez-ws/core";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+
+// ---- Options
+
+type OwnOptions = "path" | "maxPayload" | "handleProtocols" | "port" | "host" | "server" | "noServer";
+
+/** Where to listen, and whatever else `ws` takes. Exactly one of `port`, `server` and `noServer`. */
+export type WsOptions = Omit<ServerOptions, OwnOptions> & {
+  /** Listen on an HTTP server of our own; 0 takes any free port. */
+  port?: number | undefined;
+  /** The address to listen on. @defaultValue all */
+  host?: string | undefined;
+  /** Serve upgrades on this server, which the user listens with. What has another `path` is left alone. */
+  server?: Server | HttpsServer | undefined;
+  /** Serve what is passed to `handleUpgrade`. */
+  noServer?: boolean | undefined;
+};
+
+// A peer has this long to send its upgrade request.
+const HANDSHAKE_MS = 10_000;
+
+const checkWhere = ({ port, server, noServer }: WsOptions): void => {
+  const given = [port !== undefined, server !== undefined, noServer === true].filter(Boolean).length;
+  if (given !== 1) throw new EZEZError("INVALID_OPTION", "give exactly one of port, server and noServer: true");
+  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+};
+
+// ---- Server
+
+/** The ezez-ws server on `ws`. */
+export class EZEZWebsocketServer<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+> extends EZEZServer<In, Out, TContext, WebSocket, WsListener> {
+  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  constructor(options: WsOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket>) {
+    checkWhere(options);
+    super(options, callbacks, (acceptor) => bind(options, acceptor));
+  }
+
+  /** The `ws` server. A WebSocket given to its "connection" event becomes a client. */
+  get wss(): WebSocketServer {
+    return this.listener.wss;
+  }
+
+  /** Serves an upgrade request of the user's own server (`noServer`). Takes over the socket. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.listener.upgrade(request, socket, head);
+  }
+}
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+interface WsListener extends Listener {
+  readonly wss: WebSocketServer;
+  readonly upgrade: UpgradeListener;
+}
+
+const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>): WsListener => {
+  // What the core decides is kept from ws; the rest is passed on.
+  const { port, host, server: theirs, noServer: _, path: _path, handleProtocols: _choose, ...wsOptions } = options;
+  const protocols = new WeakMap<IncomingMessage, string | false>();
+  const wss = new WebSocketServer({
+    ...wsOptions,
+    noServer: true,
+    // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
+    maxPayload: backstop(options.maxPayload),
+    // Called within handleUpgrade: the core has chosen by then.
+    handleProtocols: (_offered, request) => protocols.get(request) ?? false,
+  });
+  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) => connect(webSocket, request, acceptor));
+
+  const upgrade: UpgradeListener = async (request, socket, head) => {
+    // A socket without a listener for its errors ends the process: https://nodejs.org/api/http.html#event-upgrade_1
+    socket.on("error", ignore);
+    const admission = await acceptor.admit(handshakeOf(request));
+    if (socket.destroyed) return;
+    if (!("accepted" in admission)) {
+      answer(request, socket as NetSocket, admission);
+      return;
+    }
+    protocols.set(request, admission.protocol ?? false);
+    socket.off("error", ignore);
+    wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
+  };
+
+  const ours = port === undefined ? undefined : createOwnServer(acceptor, upgrade);
+  const onTheirUpgrade: UpgradeListener = (request, socket, head) => {
+    if (acceptor.serves(request.url ?? "/")) upgrade(request, socket, head);
+  };
+  return {
+    wss,
+    upgrade,
+    listen: () => {
+      theirs?.on("upgrade", onTheirUpgrade);
+      if (ours === undefined) return Promise.resolve();
+      return listen(ours, { port, host, backlog: options.backlog }, acceptor);
+    },
+    address: () => {
+      const address = ours?.address();
+      return typeof address === "object" && address !== null ? { address: address.address, port: address.port } : null;
+    },
+    stop: async () => {
+      theirs?.off("upgrade", onTheirUpgrade);
+      wss.close();
+      if (ours?.listening !== true) return;
+      const closed = new Promise<void>((resolve) => ours.close(() => resolve()));
+      // Requests that are no WebSocket yet; upgraded sockets are not among them.
+      ours.closeAllConnections();
+      await closed;
+    },
+  };
+};
+
+const ignore = (): void => undefined;
+
+const backstop = (maxPayload = 1024 * 1024): number => maxPayload * 2;
+
+const createOwnServer = (acceptor: Acceptor<WebSocket>, upgrade: UpgradeListener): Server => {
+  const server = createServer({ headersTimeout: HANDSHAKE_MS, connectionsCheckingInterval: 1000 });
+  server.on("request", (request, response) => {
+    const { status, headers, body } = acceptor.refuse(request.url ?? "/");
+    response.writeHead(status, headers).end(body);
+  });
+  server.on("upgrade", upgrade);
+  return server;
+};
+
+const listen = (server: Server, where: ListenOptions, acceptor: Acceptor<WebSocket>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where, () => {
+      server.off("error", reject);
+      // Later errors, such as too many open files, must not end the process.
+      server.on("error", (error) => acceptor.error(error));
+      resolve();
+    });
+  });
+
+// ---- Handshake
+
+const handshakeOf = (request: IncomingMessage): Handshake => {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < request.rawHeaders.length; i += 2) {
+    pairs.push([request.rawHeaders[i] ?? "", request.rawHeaders[i + 1] ?? ""]);
+  }
+  return createHandshake(request.url ?? "/", pairs, request.socket.remoteAddress ?? "");
+};
+
+const answer = (request: IncomingMessage, socket: NetSocket, { status, headers = {}, body = "" }: Refusal): void => {
+  const response = new ServerResponse(request);
+  response.assignSocket(socket);
+  response.shouldKeepAlive = false;
+  response.on("finish", () => socket.destroySoon());
+  response.writeHead(status, headers).end(body);
+};
+
+// ---- Connection
+
+const BINARY = { binary: true };
+
+const connect = (webSocket: WebSocket, request: IncomingMessage, acceptor: Acceptor<WebSocket>): void => {
+  let congested = false;
+  const written = (): void => {
+    if (!congested || webSocket.bufferedAmount > 0) return;
+    congested = false;
+    handler.drain();
+  };
+  const socket: Socket<WebSocket> = {
+    raw: webSocket,
+    send: (bytes) => {
+      if (webSocket.readyState !== webSocket.OPEN) return "dropped";
+      // ws has no drain event; its callback comes when the bytes were written.
+      webSocket.send(bytes, BINARY, written);
+      congested = webSocket.bufferedAmount > 0;
+      return congested ? "queued" : "sent";
+    },
+    get bufferedAmount() {
+      return webSocket.bufferedAmount;
+    },
+    close: (code, reason) => webSocket.close(code, reason),
+    terminate: () => webSocket.terminate(),
+    ping: () => webSocket.ping(),
+  };
+  const handler = acceptor.accept(socket, handshakeOf(request));
+  // `binaryType` is nodebuffer by default, and stays so: the data is one Buffer.
+  webSocket.on("message", (data: Buffer, isBinary) => handler.message(isBinary ? data : data.toString()));
+  webSocket.on("pong", () => handler.pong());
+  webSocket.on("error", (error) => handler.error(error));
+  webSocket.on("close", (code, reason) => handler.close(code, reason.toString()));
+};
