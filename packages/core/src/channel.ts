@@ -63,8 +63,12 @@ export class Channel<TOnReply> {
   hand({ bytes, ids, onReply }: Outgoing<TOnReply>): boolean {
     // Before sending: a transport may deliver the answer before it returns.
     if (onReply !== undefined) this.#replies.add(ids.eventId, onReply);
-    const taken = this.#owner.transmit(bytes);
-    if (!taken && onReply !== undefined) this.#replies.delete(ids.eventId);
+    let taken = false;
+    try {
+      taken = this.#owner.transmit(bytes);
+    } finally {
+      if (!taken && onReply !== undefined) this.#replies.delete(ids.eventId);
+    }
     return taken;
   }
 

@@ -10,17 +10,19 @@ interface Beating {
   expireReplies(now: number): void;
 }
 
+type HeartbeatOptions = Pick<ResolvedOptions, "heartbeatIntervalMs" | "clearAwaitingRepliesAfterMs">;
+
 // Silent for this many whole intervals, a client is taken for lost.
 const INTERVALS = 2;
 const SWEEP_MS = 15_000;
 
-/** Two timers for all sessions of a server: pings, and the sweep of replies that never came. */
+/** Two timers for all sessions of a server, or for a client's one connection: pings, and the sweep of replies that never came. */
 export class Heartbeat {
   readonly #sessions: Iterable<Beating>;
-  readonly #options: ResolvedOptions;
+  readonly #options: HeartbeatOptions;
   #timers: ReturnType<typeof setInterval>[] = [];
 
-  constructor(sessions: Iterable<Beating>, options: ResolvedOptions) {
+  constructor(sessions: Iterable<Beating>, options: HeartbeatOptions) {
     this.#sessions = sessions;
     this.#options = options;
   }

@@ -1,4 +1,5 @@
 export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
+export { isBinary } from "./codec/encode-value.js";
 export type {
   CodecOptions,
   CustomDeserializers,
@@ -30,11 +31,13 @@ export {
 } from "./errors.js";
 export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
 export { createHandshake } from "./handshake.js";
+export { Heartbeat } from "./heartbeat.js";
 export {
   type AnyServerClient,
   type Callbacks,
   type CommonOptions,
   type ContextOption,
+  checkChoice,
   checkInteger,
   type Options,
 } from "./options.js";

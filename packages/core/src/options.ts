@@ -168,7 +168,8 @@ export const checkInteger = (option: string, value: unknown, from: number, to: n
   throw invalid(option, `must be an integer from ${from} to ${to}${infinite ? ", or Infinity" : ""}`);
 };
 
-const checkChoice = (option: string, value: unknown, choices: readonly string[], orFunction = false): void => {
+/** Throws `INVALID_OPTION` unless the value is one of the choices, or a function where that is allowed. */
+export const checkChoice = (option: string, value: unknown, choices: readonly string[], orFunction = false): void => {
   if (choices.includes(value as string) || (orFunction && typeof value === "function")) return;
   throw invalid(
     option,

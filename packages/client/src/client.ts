@@ -1,0 +1,302 @@
+import {
+  type CallbackResult,
+  Emitter,
+  type EventName,
+  EZEZError,
+  FrameCodec,
+  type Ids,
+  type Listen,
+  type SendArguments,
+  type TEvents,
+} from "@ezez-ws/core";
+import { type AnyOnReply, Connection, type ConnectionHost, type ListenerCall, type Pending } from "./connection.js";
+import {
+  type ClientCallbacks,
+  type ClientOnReply,
+  type ClientOptions,
+  type ClientReply,
+  type ResolvedClientOptions,
+  resolveClientOptions,
+} from "./options.js";
+import { Queue } from "./queue.js";
+import { type ClientEvent, type ClientState, clientStep } from "./reconnect.js";
+import { findWebSocket, type WebSocketConstructor, type WebSocketLike } from "./web-socket.js";
+
+// Ids of broadcasts begin far above these.
+const FIRST_IDS = 2 ** 31 - 1;
+
+/**
+ * A client of an ezez-ws server. It connects at once, and again whenever the connection is lost, until `close`.
+ * @typeParam In the server's events
+ * @typeParam Out this client's events
+ */
+export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
+  readonly #url: string | URL;
+  readonly #protocols: string | string[] | undefined;
+  readonly #options: ResolvedClientOptions;
+  readonly #callbacks: ClientCallbacks<TEvents>;
+  readonly #codec: FrameCodec;
+  readonly #queue = new Queue<Pending>();
+  readonly #emitter: Emitter<ListenerCall>;
+  readonly #host: ConnectionHost;
+  #state: ClientState = { name: "connecting", failures: 0 };
+  #connection: Connection | undefined;
+  #waiting: ReturnType<typeof setTimeout> | undefined;
+  // Whether url and protocols have ever passed the WebSocket class.
+  #constructed = false;
+  // One counter for all connections, so that queued messages keep their numbers.
+  #lastId = Math.floor(Math.random() * FIRST_IDS);
+
+  /**
+   * @param url `ws:` or `wss:`
+   * @param protocols WebSocket subprotocols to offer
+   * @throws EZEZError `INVALID_OPTION`, which names what is wrong
+   */
+  constructor(
+    url: string | URL,
+    protocols?: string | string[],
+    options: ClientOptions = {},
+    callbacks: ClientCallbacks<In, Out> = {},
+  ) {
+    this.#url = url;
+    this.#protocols = protocols;
+    this.#options = resolveClientOptions(options, callbacks);
+    // The wire knows no event types: the declared ones begin here, and for listeners and onReply below.
+    this.#callbacks = callbacks as unknown as ClientCallbacks<TEvents>;
+    this.#codec = new FrameCodec(options);
+    this.#emitter = new Emitter((listener, context, { connection, args, reply, ids }) => {
+      // A listener before this one may have closed the connection.
+      if (!connection.alive) return;
+      const call = listener as (this: unknown, ...parameters: unknown[]) => unknown;
+      this.#run("listener", () => call.call(context, args, reply, ids));
+    });
+    this.#host = {
+      options: this.#options,
+      callbacks: this.#callbacks,
+      codec: this.#codec,
+      queue: this.#queue,
+      emitter: this.#emitter,
+      nextEventId: () => ++this.#lastId,
+      run: (stage, call) => this.#run(stage, call),
+      report: (error) => this.#report(error),
+      step: (event) => this.#step(event),
+    };
+    this.#connect();
+  }
+
+  /** Open: can send and receive. */
+  get alive(): boolean {
+    return this.#connection?.isOpen === true;
+  }
+
+  /** The WebSocket of the current connection or attempt; null where there is none. Each connection has its own. */
+  get client(): WebSocketLike | null {
+    return this.#connection?.raw ?? null;
+  }
+
+  /** Messages with an `onReply` that was neither called nor given up, queued ones among them. */
+  get awaitingRepliesCount(): number {
+    return (this.#connection?.channel.awaitingRepliesCount ?? 0) + this.#queue.awaitingRepliesCount;
+  }
+
+  /** Adds a listener for all connections, called as often as it was added. Takes effect from the next message. */
+  on<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener: Listen<In[K], ClientReply<In, Out>, TThis>,
+    context?: TThis,
+  ): this {
+    this.#emitter.on(eventName, listener, context, false);
+    return this;
+  }
+
+  /** Like {@link on}, for the next message only. */
+  once<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener: Listen<In[K], ClientReply<In, Out>, TThis>,
+    context?: TThis,
+  ): this {
+    this.#emitter.on(eventName, listener, context, true);
+    return this;
+  }
+
+  /** Removes all listeners of the event, or all that match the function, the context and `once` where given. */
+  off<K extends EventName<In>, TThis = undefined>(
+    eventName: K,
+    listener?: Listen<In[K], ClientReply<In, Out>, TThis>,
+    context?: TThis,
+    once?: boolean,
+  ): this {
+    this.#emitter.off(eventName, listener, context, once);
+    return this;
+  }
+
+  /**
+   * Sends an event; `onReply` gets its reply, unless the connection ends before. The arguments are encoded at once. Until
+   * the server has accepted the client the message waits in a queue of at most 1,000 messages and 1 MiB.
+   * @returns the message's ids, or `undefined` where it was not sent and will not be
+   * @throws EZEZError `INVALID_EVENT_NAME`, `NOT_SERIALIZABLE`, `TOO_MANY_AWAITING_REPLIES`, `QUEUE_FULL`, or
+   * `DISCONNECTED` with `sendWhenNotConnected: "throw"`
+   */
+  send<K extends EventName<Out>>(
+    eventName: K,
+    ...[args, onReply]: SendArguments<Out[K], ClientOnReply<In, Out>>
+  ): Ids | undefined {
+    const ids: Ids = { eventId: ++this.#lastId, replyTo: null };
+    const bytes = this.#codec.encode(eventName, ids.eventId, null, args ?? []);
+    const message = { bytes, ids, onReply: onReply as AnyOnReply | undefined };
+    // Behind what still waits.
+    const direct = this.#state.name === "ready" && this.#queue.size === 0;
+    return (direct && this.#connection?.channel.hand(message)) || this.#enqueue(message) ? ids : undefined;
+  }
+
+  /**
+   * Sends JSON text as a text message, for servers that do not speak the protocol. Never queued.
+   * @returns whether it was sent
+   * @throws EZEZError `NOT_SERIALIZABLE`, or `DISCONNECTED` with `sendWhenNotConnected: "throw"`
+   */
+  sendJson(value: unknown): boolean {
+    const text = jsonOf(value);
+    return this.#connection?.sendText(text) || this.#notSent();
+  }
+
+  /** Closes with 1000, for good. What was queued is dropped, and nothing more is dispatched. */
+  close(): void {
+    this.#step({ type: "stop" });
+  }
+
+  #enqueue(message: Pending): boolean {
+    const { sendWhenNotConnected, maxAwaitingReplies } = this.#options;
+    const queues = this.alive || sendWhenNotConnected === "queueAfterAuth";
+    if (!queues || this.#state.name === "stopped") return this.#notSent();
+    if (message.onReply !== undefined && this.awaitingRepliesCount >= maxAwaitingReplies) {
+      const text = `${maxAwaitingReplies} messages wait for a reply already`;
+      throw new EZEZError("TOO_MANY_AWAITING_REPLIES", text, { stage: "send" });
+    }
+    this.#queue.push(message);
+    return true;
+  }
+
+  #notSent(): false {
+    if (this.#options.sendWhenNotConnected !== "throw") return false;
+    throw new EZEZError("DISCONNECTED", "the client is not connected", { stage: "send" });
+  }
+
+  #connect(): void {
+    const connection = new Connection(this.#host);
+    this.#connection = connection;
+    const make = (WebSocketClass: WebSocketConstructor): void => {
+      if (!connection.alive) return;
+      const { wsConstructorExtraArg } = this.#options;
+      connection.attach(new WebSocketClass(this.#url, this.#protocols, wsConstructorExtraArg as never));
+      this.#constructed = true;
+    };
+    const found = findWebSocket(this.#options.WSConstructor);
+    if (typeof found !== "function") {
+      checkUrl(this.#url);
+      found.then(make).catch((cause) => connection.failed(cause, !this.#constructed));
+      return;
+    }
+    try {
+      make(found);
+    } catch (cause) {
+      if (!this.#constructed) throw invalidUrl(cause);
+      connection.failed(cause, false);
+    }
+  }
+
+  #step(event: ClientEvent): void {
+    const { state, effects } = clientStep(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "connect":
+          this.#connect();
+          break;
+        case "flushQueue":
+          this.#flush();
+          break;
+        case "clearQueue":
+          this.#queue.retain(() => false);
+          break;
+        case "disconnect":
+          this.#connection?.disconnect();
+          break;
+        case "wait":
+          this.#waiting = setTimeout(() => this.#step({ type: "elapsed" }), effect.ms);
+          break;
+        case "cancelWait":
+          clearTimeout(this.#waiting);
+      }
+    }
+  }
+
+  #flush(): void {
+    const connection = this.#connection;
+    while (connection?.alive) {
+      const message = this.#queue.shift();
+      if (message === undefined) return;
+      try {
+        if (connection.flush(message)) continue;
+        // It was not sent: the next connection begins with it.
+        this.#queue.unshift(message);
+        return;
+      } catch (error) {
+        this.#report(error as EZEZError);
+      }
+    }
+  }
+
+  #run(stage: string, call: () => unknown): void {
+    const failed = (cause: unknown): void =>
+      this.#report(new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause }));
+    guard(call, failed);
+  }
+
+  #report(error: EZEZError): void {
+    const { onError } = this.#callbacks;
+    if (onError !== undefined) guard(() => onError(error), console.error);
+    else if (error.code === "CALLBACK_FAILED") console.error(error);
+  }
+}
+
+/** Calls the user's code, which may throw, or return a promise that rejects. */
+const guard = (call: () => unknown, failed: (cause: unknown) => void): void => {
+  try {
+    const result = call();
+    if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
+      Promise.resolve(result).then(undefined, failed);
+    }
+  } catch (cause) {
+    failed(cause);
+  }
+};
+
+const invalidUrl = (cause: unknown): EZEZError =>
+  new EZEZError("INVALID_OPTION", `url or protocols: ${cause instanceof Error ? cause.message : cause}`, { cause });
+
+const checkUrl = (url: string | URL): void => {
+  try {
+    new URL(url);
+  } catch (cause) {
+    throw invalidUrl(cause);
+  }
+};
+
+const jsonOf = (value: unknown): string => {
+  let cause: unknown;
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    if (text !== undefined) return text;
+  } catch (error) {
+    cause = error;
+  }
+  throw new EZEZError("NOT_SERIALIZABLE", "the value has no JSON", { stage: "encode", cause });
+};
+
+/** The listener type of one event of one client: `OnCallback<typeof client, "chat">`. */
+export type OnCallback<TClient, TEvent extends string> =
+  TClient extends EZEZWebSocketClient<infer In, infer Out>
+    ? TEvent extends EventName<In>
+      ? (args: In[TEvent], reply: ClientReply<In, Out>, ids: Ids) => CallbackResult
+      : never
+    : never;

@@ -1,0 +1,304 @@
+import {
+  type AnyReply,
+  Channel,
+  type ChannelOwner,
+  CloseCode,
+  type Emitter,
+  EZEZError,
+  type EZEZErrorCode,
+  type FrameCodec,
+  Heartbeat,
+  type Ids,
+  type Message,
+  type Outgoing,
+  PROTOCOL_VERSION,
+  RejectReason,
+  ReservedEvent,
+  type ReservedMessage,
+  type TEvents,
+} from "@ezez-ws/core";
+import type { ClientCallbacks, ResolvedClientOptions } from "./options.js";
+import type { Queue } from "./queue.js";
+import type { ClientEvent } from "./reconnect.js";
+import { bindWebSocket, type ClientSocket, type ClientSocketHandler, type WebSocketLike } from "./web-socket.js";
+
+export type AnyOnReply = (eventName: string, args: unknown[], reply: unknown, ids: Ids) => unknown;
+
+/** A message that waits: for a connection, or as a reply for auth-ok on the only one that it may be sent on. */
+export type Pending =
+  | (Outgoing<AnyOnReply> & { readonly connection?: undefined })
+  | { readonly bytes: Uint8Array; readonly onReply: undefined; readonly connection: Connection };
+
+/** One message on its way to one listener. */
+export interface ListenerCall {
+  readonly connection: Connection;
+  readonly args: unknown[];
+  readonly reply: AnyReply<AnyOnReply>;
+  readonly ids: Ids;
+}
+
+/** What a connection asks of its client. */
+export interface ConnectionHost {
+  readonly options: ResolvedClientOptions;
+  readonly callbacks: ClientCallbacks<TEvents>;
+  readonly codec: FrameCodec;
+  readonly queue: Queue<Pending>;
+  readonly emitter: Emitter<ListenerCall>;
+  nextEventId(): number;
+  /** Calls the user's code; what it throws or rejects with becomes one `onError`. */
+  run(stage: string, call: () => unknown): void;
+  report(error: EZEZError): void;
+  step(event: ClientEvent): void;
+}
+
+/** `opened`: not authenticated yet. `asked`: the auth message is sent. */
+type Phase = "connecting" | "opened" | "asked" | "ready" | "ended";
+
+/** One connection, or the attempt at it, from the making of its socket to its end. Replies never leave it. */
+export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler {
+  readonly channel: Channel<AnyOnReply>;
+  /** Heartbeats since anything was received. */
+  silence = 0;
+  readonly #host: ConnectionHost;
+  readonly #heartbeat: Heartbeat;
+  #socket: ClientSocket | undefined;
+  #phase: Phase = "connecting";
+  // Why it could not connect, where the runtime tells.
+  #failure: unknown;
+
+  constructor(host: ConnectionHost) {
+    this.#host = host;
+    this.channel = new Channel(host.codec, this, host.options);
+    this.#heartbeat = new Heartbeat([this], host.options);
+  }
+
+  /** Takes over a socket that has just been made. */
+  attach(webSocket: WebSocketLike): void {
+    this.#socket = bindWebSocket(webSocket, this);
+    this.#heartbeat.start();
+  }
+
+  /** Not ended. */
+  get alive(): boolean {
+    return this.#phase !== "ended";
+  }
+
+  get isOpen(): boolean {
+    return this.alive && this.#socket?.isOpen === true;
+  }
+
+  get raw(): WebSocketLike | null {
+    return (this.alive && this.#socket?.raw) || null;
+  }
+
+  /** Sends what was queued; false where it could not. */
+  flush(message: Pending): boolean {
+    return message.connection === undefined ? this.channel.hand(message) : this.transmit(message.bytes);
+  }
+
+  /** False where it is not open. */
+  sendText(text: string): boolean {
+    if (!this.isOpen) return false;
+    this.#socket?.sendText(text);
+    return true;
+  }
+
+  disconnect(): void {
+    this.#end(CloseCode.normal, "", true);
+  }
+
+  /** There is no socket, or it never opened; `final` where another attempt would fail as well. */
+  failed(cause: unknown, final: boolean): void {
+    if (!this.alive) return;
+    const message = cause instanceof Error ? cause.message : "could not connect";
+    this.#report("CONNECT_FAILED", message, "connect", cause);
+    this.#end(CloseCode.abnormal, "", final);
+  }
+
+  // What the heartbeat asks
+
+  get canPing(): boolean {
+    return this.#socket?.ping !== undefined;
+  }
+
+  ping(): void {
+    this.#socket?.ping?.();
+  }
+
+  heartbeatLost(): void {
+    this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
+    const socket = this.#socket;
+    this.#end(CloseCode.abnormal, "", false, false);
+    socket?.terminate();
+  }
+
+  expireReplies(now: number): void {
+    this.channel.expireReplies(now);
+  }
+
+  // ClientSocketHandler
+
+  open(): void {
+    if (!this.alive) return;
+    this.#phase = "opened";
+    this.#host.step({ type: "opened" });
+    this.#run("onConnect", () => this.#host.callbacks.onConnect?.());
+    const { auth } = this.#host.options;
+    if (auth === null) this.#accept();
+    else if (typeof auth === "string") this.#authenticate(auth);
+    else {
+      new Promise((resolve) => resolve(auth())).then(
+        (key) => this.#authenticate(key),
+        (cause) => this.#authFailed(cause),
+      );
+    }
+  }
+
+  message(data: Uint8Array | string): void {
+    if (!this.alive) return;
+    this.silence = 0;
+    if (typeof data === "string") {
+      this.#unknown("unknownMessages", "TEXT_MESSAGE", data);
+      return;
+    }
+    let message: Message | ReservedMessage;
+    try {
+      message = this.#host.codec.decode(data);
+    } catch (cause) {
+      this.#fail("MALFORMED_MESSAGE", cause instanceof Error ? cause.message : "malformed message", cause);
+      return;
+    }
+    if (!message.reserved) this.channel.deliver(message);
+    else if (message.eventName === ReservedEvent.authRejected) this.#reject(message.args[0]);
+    else if (message.eventName === ReservedEvent.authOk && this.#phase === "asked") this.#accept();
+    else this.#fail("RESERVED_EVENT", "unexpected reserved event");
+  }
+
+  unknownData(data: unknown): void {
+    if (!this.alive) return;
+    this.silence = 0;
+    this.#unknown("unknownDataType", "MALFORMED_MESSAGE", data);
+  }
+
+  pong(): void {
+    this.silence = 0;
+  }
+
+  error(cause: unknown): void {
+    if (this.#phase === "connecting") this.#failure = cause;
+    else if (this.alive) {
+      this.#report("TRANSPORT_ERROR", cause instanceof Error ? cause.message : "transport error", "transport", cause);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#phase === "connecting") this.failed(this.#failure, false);
+    else this.#end(code, reason, code === CloseCode.normal, false);
+  }
+
+  // ChannelOwner
+
+  nextEventId(): number {
+    return this.#host.nextEventId();
+  }
+
+  ready(): boolean {
+    return this.alive;
+  }
+
+  transmit(bytes: Uint8Array): boolean {
+    if (this.#phase === "opened" || this.#phase === "asked") {
+      this.#host.queue.push({ bytes, onReply: undefined, connection: this });
+      return true;
+    }
+    return this.alive && this.#socket?.send(bytes) !== "dropped";
+  }
+
+  onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    const { onMessage } = this.#host.callbacks as { onMessage?: AnyOnReply };
+    this.#host.run("onMessage", () => onMessage?.(eventName, args, reply, ids));
+  }
+
+  onReply(onReply: AnyOnReply, { eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    this.#host.run("onReply", () => onReply(eventName, args, reply, ids));
+  }
+
+  emit({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
+    this.#host.emitter.emit(eventName, { connection: this, args, reply, ids });
+  }
+
+  // One callback may have closed the connection before the next.
+  #run(stage: string, call: () => unknown): void {
+    if (this.alive) this.#host.run(stage, call);
+  }
+
+  #report(code: EZEZErrorCode, message: string, stage: string, cause?: unknown): void {
+    this.#host.report(new EZEZError(code, message, { stage, cause }));
+  }
+
+  #unknown(option: "unknownMessages" | "unknownDataType", code: EZEZErrorCode, data: unknown): void {
+    const handler = this.#host.options[option];
+    if (handler === "error") this.#report(code, "neither an ezez message nor wanted", option, data);
+    else if (handler !== "ignore") this.#host.run(option, () => handler(data as string));
+  }
+
+  #authenticate(key: unknown): void {
+    if (this.#phase !== "opened") return;
+    if (typeof key !== "string") {
+      this.#authFailed(new TypeError("auth must give a string"));
+      return;
+    }
+    this.#phase = "asked";
+    this.#socket?.send(this.#host.codec.encodeReserved(ReservedEvent.auth, key, PROTOCOL_VERSION));
+  }
+
+  #authFailed(cause: unknown): void {
+    this.#report("CALLBACK_FAILED", "auth failed", "auth", cause);
+    this.#end(CloseCode.unauthorized, "no auth key", false);
+  }
+
+  #accept(): void {
+    if (!this.alive) return;
+    const asked = this.#phase === "asked";
+    this.#phase = "ready";
+    this.#host.step({ type: "accepted", now: performance.now() });
+    if (asked) this.#run("onAuthOk", () => this.#host.callbacks.onAuthOk?.());
+  }
+
+  #reject(given: unknown): void {
+    const reason = typeof given === "string" ? given : "";
+    const timeout = reason === RejectReason.timeout;
+    const final = !timeout && reason !== RejectReason.verificationFailed;
+    this.#end(timeout ? CloseCode.authTimeout : CloseCode.unauthorized, reason, final);
+    this.#host.run("onAuthRejected", () => this.#host.callbacks.onAuthRejected?.(reason));
+  }
+
+  /** The server broke a rule: report it and close. */
+  #fail(code: "MALFORMED_MESSAGE" | "RESERVED_EVENT", message: string, cause?: unknown): void {
+    this.#report(code, message, "peer", cause);
+    this.#end(CloseCode.protocolError, message, false);
+  }
+
+  /** The connection is over for the application, whoever ended it. */
+  #end(code: number, reason: string, final: boolean, closes = true): void {
+    if (!this.alive) return;
+    const opened = this.#phase !== "connecting";
+    this.#phase = "ended";
+    this.#heartbeat.stop();
+    this.channel.clearReplies();
+    this.#host.queue.retain((message) => message.connection !== this);
+    // A reason of the server's may be longer than a close frame takes, and it knows it.
+    if (closes) this.#socket?.close(code, code === CloseCode.protocolError ? reason : "");
+    const { options, callbacks } = this.#host;
+    this.#host.step({
+      type: "ended",
+      code,
+      final: final || !options.autoReconnect,
+      now: performance.now(),
+      random: Math.random(),
+    });
+    if (!opened) return;
+    // In a microtask, as on the server: whoever closes returns before it is told.
+    Promise.resolve().then(() => this.#host.run("onDisconnect", () => callbacks.onDisconnect?.(code, reason)));
+  }
+}

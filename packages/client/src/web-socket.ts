@@ -1,0 +1,126 @@
+import { isBinary, type Socket, type SocketHandler } from "@ezez-ws/core";
+
+/** The part of the WHATWG `WebSocket` that the client uses: a browser's, Bun's, Deno's, and that of `ws`. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  readonly protocol: string;
+  readonly url: string;
+  send(data: string | Uint8Array): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: string, listener: (event: never) => void): void;
+  removeEventListener(type: string, listener: (event: never) => void): void;
+}
+
+/** A `WebSocket` class. */
+export type WebSocketConstructor = new (
+  url: string | URL,
+  protocols: string | string[] | undefined,
+  extra: never,
+) => WebSocketLike;
+
+/** {@link Socket}, and what only a client does. */
+export interface ClientSocket extends Socket<WebSocketLike> {
+  readonly isOpen: boolean;
+  sendText(text: string): void;
+}
+
+/** {@link SocketHandler}, and what only a client hears. */
+export interface ClientSocketHandler extends Omit<SocketHandler, "drain"> {
+  open(): void;
+  /** Something that is neither text nor binary. */
+  unknownData(data: unknown): void;
+}
+
+// What ws has beyond the standard.
+interface NodeWebSocket {
+  on(type: "ping" | "pong", listener: () => void): void;
+  ping(): void;
+  terminate(): void;
+}
+
+// What is read of any event; each kind has some of it.
+interface SocketEvent {
+  readonly data: unknown;
+  readonly error: unknown;
+  readonly code: number;
+  readonly reason: string;
+}
+
+const OPEN = 1;
+const CLOSING_HANDSHAKE_MS = 2000;
+
+/** Binds a WHATWG WebSocket to the core's seam. */
+export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHandler): ClientSocket => {
+  // A Blob could be read only asynchronously, and would lose its place among the messages.
+  webSocket.binaryType = "arraybuffer";
+  const extra = webSocket as WebSocketLike & Partial<NodeWebSocket>;
+  const listen = (type: string, listener: (event: SocketEvent) => void): void =>
+    webSocket.addEventListener(type, listener);
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+
+  listen("open", () => handler.open());
+  listen("message", ({ data }) => {
+    if (typeof data === "string") handler.message(data);
+    else if (!isBinary(data)) handler.unknownData(data);
+    else if (ArrayBuffer.isView(data)) handler.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    else handler.message(new Uint8Array(data));
+  });
+  // ws puts the cause into its event, a browser tells none.
+  listen("error", ({ error }) => handler.error(error));
+  listen("close", ({ code, reason }) => {
+    clearTimeout(deadline);
+    handler.close(code, reason);
+  });
+
+  const isOpen = (): boolean => webSocket.readyState === OPEN;
+  const socket: ClientSocket = {
+    raw: webSocket,
+    get isOpen() {
+      return isOpen();
+    },
+    get bufferedAmount() {
+      return webSocket.bufferedAmount;
+    },
+    send: (bytes) => {
+      if (!isOpen()) return "dropped";
+      webSocket.send(bytes);
+      return webSocket.bufferedAmount > 0 ? "queued" : "sent";
+    },
+    sendText: (text) => webSocket.send(text),
+    close: (code, reason) => {
+      // ws would wait for the peer for 30 s, and keep the process for as long.
+      if (extra.terminate !== undefined) deadline = setTimeout(() => extra.terminate?.(), CLOSING_HANDSHAKE_MS);
+      try {
+        webSocket.close(code, reason);
+      } catch {
+        // Scripts may close with 1000 and 3000-4999 only, so 1002 becomes 4002: https://websockets.spec.whatwg.org/#dom-websocket-close
+        webSocket.close(code + 3000, reason);
+      }
+    },
+    terminate: () => (extra.terminate === undefined ? webSocket.close() : extra.terminate()),
+  };
+  if (extra.on === undefined || extra.ping === undefined) return socket;
+
+  extra.on("ping", () => handler.pong());
+  extra.on("pong", () => handler.pong());
+  // ws throws while it connects.
+  return Object.assign(socket, { ping: () => isOpen() && extra.ping?.() });
+};
+
+/** The class to connect with: the given one, the runtime's own, or that of `ws`. Looked up at each attempt. */
+export const findWebSocket = (
+  given: WebSocketConstructor | undefined,
+): WebSocketConstructor | Promise<WebSocketConstructor> =>
+  given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket ?? importWebSocket("ws");
+
+// The name is an argument, and the comments are there, so that no bundler puts ws into a bundle for browsers.
+const importWebSocket = async (name: string): Promise<WebSocketConstructor> => {
+  try {
+    return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as { default: WebSocketConstructor })
+      .default;
+  } catch (cause) {
+    throw new Error("no WebSocket here: install ws, or pass WSConstructor", { cause });
+  }
+};
