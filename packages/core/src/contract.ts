@@ -33,20 +33,32 @@ export type MessageParameters<TLeading extends unknown[], In extends TEvents, TR
   [K in EventName<In>]: [...TLeading, eventName: K, args: In[K], reply: TReply, ids: Ids];
 }[EventName<In>];
 
+/**
+ * A callback with these parameters, or with fewer. A function of fewer parameters fits a tuple, but not a union of tuples,
+ * so each number of them is a member of its own. Only the first has a signature that TypeScript infers parameters from,
+ * since those of the others are overloaded: that is what narrows.
+ */
+export type MessageCallback<TParameters extends unknown[]> =
+  | ((...parameters: TParameters) => CallbackResult)
+  | WithFewer<TParameters>;
+
+type WithFewer<TParameters extends unknown[]> = [TParameters] extends [[...infer TRest, unknown]]
+  ? Overloaded<TRest> | WithFewer<TRest>
+  : never;
+
+interface Overloaded<TParameters extends unknown[]> {
+  (...parameters: TParameters): CallbackResult;
+  <_>(...parameters: TParameters): CallbackResult;
+}
+
 /** Called with the reply to one message. */
-export type OnReply<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> = (
-  ...parameters: MessageParameters<
-    [client: EZEZServerClient<In, Out, TContext, TSocket>],
-    In,
-    Reply<In, Out, TContext, TSocket>
-  >
-) => CallbackResult;
+export type OnReply<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> = MessageCallback<
+  MessageParameters<[client: EZEZServerClient<In, Out, TContext, TSocket>], In, Reply<In, Out, TContext, TSocket>>
+>;
 
 /** Answers one message; may be called more than once. Has the result of `send`. */
-export type Reply<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> = Send<
-  Out,
-  OnReply<In, Out, TContext, TSocket>
->;
+export interface Reply<In extends TEvents, Out extends TEvents, TContext extends object, TSocket>
+  extends Send<Out, OnReply<In, Out, TContext, TSocket>> {}
 
 /** A listener of one event; `this` is the context given to `on`. */
 export type Listen<TArgs extends unknown[], TReply, TThis> = (

@@ -13,6 +13,7 @@ export type {
   EZEZServerClient,
   Ids,
   Listen,
+  MessageCallback,
   MessageParameters,
   OnCallback,
   OnReply,

@@ -1,5 +1,12 @@
 import type { CodecOptions } from "./codec/options.js";
-import type { CallbackResult, EZEZServerClient, MessageParameters, Reply, TEvents } from "./contract.js";
+import type {
+  CallbackResult,
+  EZEZServerClient,
+  MessageCallback,
+  MessageParameters,
+  Reply,
+  TEvents,
+} from "./contract.js";
 import { EZEZError } from "./errors.js";
 import type { Handshake, Refusal } from "./socket.js";
 
@@ -111,13 +118,9 @@ export interface Callbacks<
     | undefined;
   /** Every message, replies too, before `onReply` or the listeners. */
   onMessage?:
-    | ((
-        ...parameters: MessageParameters<
-          [client: EZEZServerClient<In, Out, TContext, TSocket>],
-          In,
-          Reply<In, Out, TContext, TSocket>
-        >
-      ) => CallbackResult)
+    | MessageCallback<
+        MessageParameters<[client: EZEZServerClient<In, Out, TContext, TSocket>], In, Reply<In, Out, TContext, TSocket>>
+      >
     | undefined;
   /**
    * Exactly once for each connection. The code and reason are those that we closed with, or else the peer's: 1005 when it
