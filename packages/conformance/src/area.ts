@@ -1,0 +1,15 @@
+import type { Lab } from "./lab.js";
+import type { Capabilities, CreateServer } from "./row.js";
+
+/** Declares one case, which gets a lab of its own. */
+export type Case = (sentence: string, run: (lab: Lab) => Promise<void>) => void;
+
+/** Declares the cases of one area of the contract. */
+export type Area = (given: {
+  /** A case that may run beside others. */
+  readonly it: Case;
+  /** A case that needs the process for itself. */
+  readonly alone: Case;
+  readonly capabilities: Capabilities;
+  readonly create: CreateServer;
+}) => void;

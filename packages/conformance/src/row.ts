@@ -1,0 +1,50 @@
+import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient } from "@ezez-ws/core";
+
+/** The events of the suite's application. Arguments are checked at run time, so any may come. */
+export type Events = {
+  a: unknown[];
+  b: unknown[];
+  c: unknown[];
+  /** An event's name like any other on the wire, whatever it is to an emitter. */
+  "*": unknown[];
+};
+
+export interface Context {
+  name?: string;
+  nested?: { list: number[] };
+}
+
+export type Client = EZEZServerClient<Events, Events, Context>;
+export type ServerCallbacks = Callbacks<Events, Events, Context>;
+/** The options that every adapter takes. */
+export type ServerOptions = CommonOptions & {
+  defaultContext?: Context | undefined;
+  port?: number;
+  host?: string;
+};
+
+/** What every adapter's `EZEZWebsocketServer` can do. */
+export type Server = Pick<EZEZServer<Events, Events, Context>, "start" | "close" | "broadcast" | "clients" | "address">;
+
+/** Constructs one adapter's server; does not start it. */
+export type CreateServer = (options: ServerOptions & { port: number }, callbacks: ServerCallbacks) => Server;
+
+/**
+ * Facts about a runtime that a user can observe and that no adapter can even out. Each is asserted itself, so a row that
+ * claims the wrong one fails.
+ */
+export interface Capabilities {
+  /**
+   * The transport counts a connection as closed as soon as it has sent its close frame. Otherwise it waits for the peer's
+   * and until then the connection counts for `maxConnections`.
+   */
+  readonly closesSynchronously: boolean;
+  /** What the peer sees when it breaks the rules of framing: a close frame with 1002, or none. */
+  readonly nativeFramingCloseCode: 1002 | 1006;
+  /** What the peer sees when a text message is no UTF-8. */
+  readonly nativeUtf8CloseCode: 1007 | 1006;
+  /** What the peer sees when a message is far above `maxPayload`, so that the transport refuses it at its header. */
+  readonly nativeTooLargeCloseCode: 1009 | 1006;
+  /** A broken frame, which ends the connection, also becomes an `onError` with `TRANSPORT_ERROR`. */
+  readonly reportsFramingErrors: boolean;
+}

@@ -1,0 +1,12 @@
+import { EZEZWebsocketServer } from "@ezez-ws/adapter-ws";
+import type { Capabilities, CreateServer } from "../row.js";
+
+export const create: CreateServer = (options, callbacks) => new EZEZWebsocketServer(options, callbacks);
+
+export const capabilities: Capabilities = {
+  closesSynchronously: false,
+  nativeFramingCloseCode: 1002,
+  nativeUtf8CloseCode: 1007,
+  nativeTooLargeCloseCode: 1009,
+  reportsFramingErrors: true,
+};

@@ -1,0 +1,34 @@
+import { describe, test } from "vitest";
+import type { Area } from "./area.js";
+import { auth } from "./cases/auth.js";
+import { Lab } from "./lab.js";
+import type { Capabilities, CreateServer } from "./row.js";
+
+const areas: Readonly<Record<string, Area>> = { auth };
+
+const CASE_TIMEOUT_MS = 20_000;
+
+const run = (create: CreateServer, body: (lab: Lab) => Promise<void>) => async (): Promise<void> => {
+  const lab = new Lab(create);
+  try {
+    await body(lab);
+  } finally {
+    await lab.dispose();
+  }
+};
+
+/** The whole suite over one adapter. */
+export const describeAdapter = (name: string, create: CreateServer, capabilities: Capabilities): void => {
+  describe(name, () => {
+    for (const [area, declare] of Object.entries(areas)) {
+      describe(area, () => {
+        declare({
+          it: (sentence, body) => test.concurrent(sentence, run(create, body), CASE_TIMEOUT_MS),
+          alone: (sentence, body) => test.sequential(sentence, run(create, body), CASE_TIMEOUT_MS),
+          capabilities,
+          create,
+        });
+      });
+    }
+  });
+};

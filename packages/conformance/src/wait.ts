@@ -1,0 +1,57 @@
+/** How long anything may take here. Far above what it takes: a test that gets there fails. */
+export const DEADLINE_MS = 5000;
+
+/** The promise's value; rejects, naming what was awaited, when it takes too long. */
+export const within = async <T>(promise: Promise<T>, what: string, milliseconds = DEADLINE_MS): Promise<T> => {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${milliseconds} ms for ${what}`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** Resolves when the condition holds, which is tried again and again. */
+export const until = async (holds: () => boolean, what: string, milliseconds = DEADLINE_MS): Promise<void> => {
+  const end = performance.now() + milliseconds;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`waited ${milliseconds} ms until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+/** A value that waits, once, for whoever asks for it. */
+export class Inbox<T> {
+  readonly #items: T[] = [];
+  readonly #waiting: { resolve(item: T): void; reject(error: Error): void }[] = [];
+  #end: Error | undefined;
+
+  push(item: T): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#items.push(item);
+    else waiting.resolve(item);
+  }
+
+  /** Nothing more comes: whoever waits, or asks later for more than there is, is told why. */
+  end(why: Error): void {
+    this.#end ??= why;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end);
+  }
+
+  next(what: string, milliseconds?: number): Promise<T> {
+    if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as T);
+    if (this.#end !== undefined) return Promise.reject(new Error(`${what}: ${this.#end.message}`));
+    const item = new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+    });
+    return within(item, what, milliseconds);
+  }
+
+  /** What has come and was not asked for. */
+  get unread(): readonly T[] {
+    return this.#items;
+  }
+}
