@@ -58,7 +58,8 @@ export const authStep = (state: AuthState, event: AuthEvent): AuthStep => {
   return { state, effect: { type: "none" } };
 };
 
-const PRINTED_LENGTH = 100;
+// Room for as many characters of UTF-8 is left in a close frame, whose reason this becomes a part of.
+const PRINTED_LENGTH = 25;
 
 // As a template literal prints it. An object may have sent a toString of its own, which is no function and throws there.
 const printed = (value: unknown): string => {

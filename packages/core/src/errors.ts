@@ -14,25 +14,27 @@ export type CallerErrorCode =
   | "SERVER_CLOSED";
 
 /** The peer's mistakes: each closes the connection and is reported. */
-export type PeerErrorCode = keyof typeof closeCodes;
+export type PeerErrorCode = keyof ReturnType<typeof closeCodes>;
 
 /** Failures of the user's own code, of the network, or of the runtime: reported. */
 export type ReportedErrorCode = "CALLBACK_FAILED" | "TRANSPORT_ERROR" | "HEARTBEAT_LOST" | "CONNECT_FAILED";
 
 export type EZEZErrorCode = CallerErrorCode | PeerErrorCode | ReportedErrorCode;
 
-const closeCodes = {
-  MALFORMED_MESSAGE: CloseCode.protocolError,
-  RESERVED_EVENT: CloseCode.protocolError,
-  DUPLICATE_AUTH: CloseCode.protocolError,
-  TEXT_MESSAGE: CloseCode.unsupportedData,
-  QUEUE_OVERFLOW: CloseCode.policyViolation,
-  MESSAGE_TOO_LARGE: CloseCode.messageTooBig,
-  SLOW_CONSUMER: CloseCode.tryAgainLater,
-  AUTH_DECISION_TIMEOUT: CloseCode.tryAgainLater,
-  AUTH_UNAVAILABLE: CloseCode.tryAgainLater,
-  RATE_LIMITED: CloseCode.rateLimited,
-} as const;
+// A function, so that a bundle which closes nothing leaves it out.
+const closeCodes = () =>
+  ({
+    MALFORMED_MESSAGE: CloseCode.protocolError,
+    RESERVED_EVENT: CloseCode.protocolError,
+    DUPLICATE_AUTH: CloseCode.protocolError,
+    TEXT_MESSAGE: CloseCode.unsupportedData,
+    QUEUE_OVERFLOW: CloseCode.policyViolation,
+    MESSAGE_TOO_LARGE: CloseCode.messageTooBig,
+    SLOW_CONSUMER: CloseCode.tryAgainLater,
+    AUTH_DECISION_TIMEOUT: CloseCode.tryAgainLater,
+    AUTH_UNAVAILABLE: CloseCode.tryAgainLater,
+    RATE_LIMITED: CloseCode.rateLimited,
+  }) as const;
 
 /** The one error class. `code` tells what happened, `stage` where, `cause` why. */
 export class EZEZError<TCode extends EZEZErrorCode = EZEZErrorCode> extends Error {
@@ -56,7 +58,7 @@ export class EZEZError<TCode extends EZEZErrorCode = EZEZErrorCode> extends Erro
 export type PeerError = EZEZError<PeerErrorCode>;
 
 /** The close code that answers a peer's mistake. */
-export const closeCodeOf = (code: PeerErrorCode): number => closeCodes[code];
+export const closeCodeOf = (code: PeerErrorCode): number => closeCodes()[code];
 
 export const malformed = (message: string, cause?: unknown): EZEZError<"MALFORMED_MESSAGE"> =>
   new EZEZError("MALFORMED_MESSAGE", message, { stage: "decode", cause });

@@ -206,7 +206,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     if (!this.#congested || this.bufferedAmount > 0) return;
     this.#congested = false;
     this.#refused = false;
-    if (this.#alive) this.#host.run(this, "onDrain", () => this.#host.callbacks.onDrain?.(this));
+    if (this.#alive) this.#tell("onDrain");
   }
 
   pong(): void {
@@ -248,10 +248,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
-    const { onMessage } = this.#host.callbacks;
-    if (onMessage === undefined) return;
-    // The wire knows no event types: the declared ones begin here, and for listeners and onReply below.
-    this.#host.run(this, "onMessage", () => (onMessage as AnyOnReply)(this, eventName, args, reply, ids));
+    this.#tell("onMessage", eventName, args, reply, ids);
   }
 
   onReply(onReply: AnyOnReply, { eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
@@ -270,6 +267,15 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
       this.#host.run(this, "listener", () => call.call(context, args, reply, ids));
     });
     return this.#emitter;
+  }
+
+  // The wire knows no event types: the declared ones begin here, and in the calls of listeners and onReply.
+  #tell(
+    name: "onAuthOk" | "onAuthRejected" | "onMessage" | "onDisconnect" | "onDrain",
+    ...parameters: unknown[]
+  ): void {
+    const callback = this.#host.callbacks[name] as ((...parameters: unknown[]) => unknown) | undefined;
+    if (callback !== undefined) this.#host.run(this, name, () => callback(this, ...parameters));
   }
 
   #takeToken(perSecond: number): boolean {
@@ -317,7 +323,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
       case "reject":
         this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authRejected, effect.reason));
         this.#end(effect.code, effect.reason);
-        this.#host.run(this, "onAuthRejected", () => this.#host.callbacks.onAuthRejected?.(this, effect.reason));
+        this.#tell("onAuthRejected", effect.reason);
         break;
       case "fail":
         this.#fail(effect.code, FAILURES[effect.code]);
@@ -347,7 +353,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#queue = undefined;
     this.#host.moved(this, "open");
     this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authOk));
-    this.#host.run(this, "onAuthOk", () => this.#host.callbacks.onAuthOk?.(this));
+    this.#tell("onAuthOk");
     for (const message of queued) {
       if (!this.#alive) return;
       this.#channel.deliver(message);
@@ -384,10 +390,9 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   /** Closes from our side. */
   #end(code: number, reason: string): void {
     if (!this.#alive) return;
-    const sent = truncate(reason, WireLimit.closeReasonBytes);
-    this.#ended(code, sent);
+    this.#ended(code, reason);
     this.#host.moved(this, "closing");
-    this.#socket.close(code, sent);
+    this.#socket.close(code, reason);
   }
 
   /** The connection is over for the application, whoever ended it. */
@@ -397,9 +402,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#queue = undefined;
     this.#channel.clearReplies();
     // In a microtask on every runtime: some transports report the close inside close(), others much later.
-    Promise.resolve().then(() => {
-      this.#host.run(this, "onDisconnect", () => this.#host.callbacks.onDisconnect?.(this, code, reason));
-    });
+    Promise.resolve().then(() => this.#tell("onDisconnect", code, reason));
   }
 }
 
@@ -427,14 +430,4 @@ const checkClose = (code: number, reason: string): void => {
       },
     );
   }
-};
-
-// At a code point, or the peer would get a close frame that is no UTF-8.
-const truncate = (text: string, bytes: number): string => {
-  let cut = "";
-  for (const character of text) {
-    if (byteLengthOf(cut + character) > bytes) break;
-    cut += character;
-  }
-  return cut;
 };
