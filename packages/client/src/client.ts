@@ -20,7 +20,7 @@ import {
 } from "./options.js";
 import { Queue } from "./queue.js";
 import { type ClientEvent, type ClientState, clientStep } from "./reconnect.js";
-import { findWebSocket, type WebSocketConstructor, type WebSocketLike } from "./web-socket.js";
+import { findWebSocket, importWebSocket, type WebSocketConstructor, type WebSocketLike } from "./web-socket.js";
 
 // Ids of broadcasts begin far above these.
 const FIRST_IDS = 2 ** 31 - 1;
@@ -191,9 +191,11 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
       this.#constructed = true;
     };
     const found = findWebSocket(this.#options.WSConstructor);
-    if (typeof found !== "function") {
+    if (found === undefined) {
       checkUrl(this.#url);
-      found.then(make).catch((cause) => connection.failed(cause, !this.#constructed));
+      importWebSocket("ws")
+        .then(make)
+        .catch((cause) => connection.failed(cause, !this.#constructed));
       return;
     }
     try {

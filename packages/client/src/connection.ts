@@ -93,7 +93,9 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
 
   /** Sends what was queued; false where it could not. */
   flush(message: Pending): boolean {
-    return message.connection === undefined ? this.channel.hand(message) : this.transmit(message.bytes);
+    if (message.connection === undefined) return this.channel.hand(message);
+    // A reply on a connection that has ended is dropped.
+    return message.connection !== this || this.transmit(message.bytes);
   }
 
   /** False where it is not open. */
@@ -126,6 +128,10 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   }
 
   heartbeatLost(): void {
+    if (this.#phase === "connecting") {
+      this.failed(new Error("the server does not answer"), false);
+      return;
+    }
     this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
     const socket = this.#socket;
     this.#end(CloseCode.abnormal, "", false, false);

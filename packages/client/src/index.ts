@@ -9,6 +9,7 @@ export {
   type EZEZErrorCode,
   type Ids,
   type Listen,
+  type MessageCallback,
   type MessageParameters,
   type Send,
   type SendArguments,
@@ -18,4 +19,4 @@ export {
 } from "@ezez-ws/core";
 export { EZEZWebSocketClient, type OnCallback } from "./client.js";
 export type { Auth, ClientCallbacks, ClientOnReply, ClientOptions, ClientReply } from "./options.js";
-export type { WebSocketConstructor, WebSocketLike } from "./web-socket.js";
+export type { WebSocketConstructor, WebSocketEvent, WebSocketLike } from "./web-socket.js";

@@ -4,6 +4,7 @@ import {
   checkChoice,
   checkInteger,
   EZEZError,
+  type MessageCallback,
   type MessageParameters,
   type Send,
   type TEvents,
@@ -47,12 +48,12 @@ export interface ClientOptions extends CodecOptions {
 }
 
 /** Called with the reply to one message. Testing `eventName` narrows `args`. */
-export type ClientOnReply<In extends TEvents, Out extends TEvents = In> = (
-  ...parameters: MessageParameters<[], In, ClientReply<In, Out>>
-) => CallbackResult;
+export type ClientOnReply<In extends TEvents, Out extends TEvents = In> = MessageCallback<
+  MessageParameters<[], In, ClientReply<In, Out>>
+>;
 
 /** Answers one message, on the connection that it came over; `undefined` where that has ended. */
-export type ClientReply<In extends TEvents, Out extends TEvents = In> = Send<Out, ClientOnReply<In, Out>>;
+export interface ClientReply<In extends TEvents, Out extends TEvents = In> extends Send<Out, ClientOnReply<In, Out>> {}
 
 /** What the application is told. A callback that throws or rejects ends nothing: it becomes one `onError`. */
 export interface ClientCallbacks<In extends TEvents, Out extends TEvents = In> {
@@ -66,7 +67,7 @@ export interface ClientCallbacks<In extends TEvents, Out extends TEvents = In> {
    */
   onAuthRejected?: ((reason: string) => CallbackResult) | undefined;
   /** Every message, replies too, before `onReply` or the listeners. Testing `eventName` narrows `args`. */
-  onMessage?: ((...parameters: MessageParameters<[], In, ClientReply<In, Out>>) => CallbackResult) | undefined;
+  onMessage?: ClientOnReply<In, Out> | undefined;
   /**
    * Exactly once for each `onConnect`. The code and reason are those that we closed with, or else the server's: 1005 when
    * it gave none, 1006 when it vanished.

@@ -1,4 +1,13 @@
-import { isBinary, type Socket, type SocketHandler } from "@ezez-ws/core";
+import { CloseCode, isBinary, type Socket, type SocketHandler } from "@ezez-ws/core";
+
+/** What is read of any event of a WebSocket; each kind has some of it. */
+export interface WebSocketEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly error?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
+}
 
 /** The part of the WHATWG `WebSocket` that the client uses: a browser's, Bun's, Deno's, and that of `ws`. */
 export interface WebSocketLike {
@@ -7,10 +16,10 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   readonly protocol: string;
   readonly url: string;
-  send(data: string | Uint8Array): void;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
-  removeEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: (event: WebSocketEvent) => void): void;
+  removeEventListener(type: string, listener: (event: WebSocketEvent) => void): void;
 }
 
 /** A `WebSocket` class. */
@@ -40,14 +49,6 @@ interface NodeWebSocket {
   terminate(): void;
 }
 
-// What is read of any event; each kind has some of it.
-interface SocketEvent {
-  readonly data: unknown;
-  readonly error: unknown;
-  readonly code: number;
-  readonly reason: string;
-}
-
 const OPEN = 1;
 const CLOSING_HANDSHAKE_MS = 2000;
 
@@ -56,20 +57,18 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
   // A Blob could be read only asynchronously, and would lose its place among the messages.
   webSocket.binaryType = "arraybuffer";
   const extra = webSocket as WebSocketLike & Partial<NodeWebSocket>;
-  const listen = (type: string, listener: (event: SocketEvent) => void): void =>
-    webSocket.addEventListener(type, listener);
   let deadline: ReturnType<typeof setTimeout> | undefined;
 
-  listen("open", () => handler.open());
-  listen("message", ({ data }) => {
+  webSocket.addEventListener("open", () => handler.open());
+  webSocket.addEventListener("message", ({ data }) => {
     if (typeof data === "string") handler.message(data);
     else if (!isBinary(data)) handler.unknownData(data);
     else if (ArrayBuffer.isView(data)) handler.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     else handler.message(new Uint8Array(data));
   });
   // ws puts the cause into its event, a browser tells none.
-  listen("error", ({ error }) => handler.error(error));
-  listen("close", ({ code, reason }) => {
+  webSocket.addEventListener("error", ({ error }) => handler.error(error));
+  webSocket.addEventListener("close", ({ code = CloseCode.noStatus, reason = "" }) => {
     clearTimeout(deadline);
     handler.close(code, reason);
   });
@@ -85,7 +84,8 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
     },
     send: (bytes) => {
       if (!isOpen()) return "dropped";
-      webSocket.send(bytes);
+      // The codec never makes a SharedArrayBuffer.
+      webSocket.send(bytes as Uint8Array<ArrayBuffer>);
       return webSocket.bufferedAmount > 0 ? "queued" : "sent";
     },
     sendText: (text) => webSocket.send(text),
@@ -109,18 +109,19 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
   return Object.assign(socket, { ping: () => isOpen() && extra.ping?.() });
 };
 
-/** The class to connect with: the given one, the runtime's own, or that of `ws`. Looked up at each attempt. */
-export const findWebSocket = (
-  given: WebSocketConstructor | undefined,
-): WebSocketConstructor | Promise<WebSocketConstructor> =>
-  given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket ?? importWebSocket("ws");
+/** The class to connect with: the given one, or the runtime's own. Looked up at each attempt. */
+export const findWebSocket = (given: WebSocketConstructor | undefined): WebSocketConstructor | undefined =>
+  given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
 
-// The name is an argument, and the comments are there, so that no bundler puts ws into a bundle for browsers.
-const importWebSocket = async (name: string): Promise<WebSocketConstructor> => {
+/**
+ * The class of a package, which is `ws`. Its name is an argument, and the comments are there, so that no bundler takes it
+ * into a bundle for browsers.
+ */
+export const importWebSocket = async (name: string): Promise<WebSocketConstructor> => {
   try {
-    return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as { default: WebSocketConstructor })
-      .default;
+    const module: { default: WebSocketConstructor } = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
+    return module.default;
   } catch (cause) {
-    throw new Error("no WebSocket here: install ws, or pass WSConstructor", { cause });
+    throw new Error(`no WebSocket here: install ${name}, or pass WSConstructor`, { cause });
   }
 };

@@ -1,0 +1,100 @@
+import { type ClientOptions, EZEZWebSocketClient } from "@ezez-ws/client";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { WebSocket as NodeWebSocket } from "ws";
+import { FakeWebSocket } from "./fake-web-socket.js";
+
+const URL_OF_NOBODY = "ws://127.0.0.1:9";
+
+const naming = (name: string) =>
+  expect.objectContaining({ name: "EZEZError", code: "INVALID_OPTION", message: expect.stringContaining(name) });
+
+beforeEach(() => {
+  FakeWebSocket.made = [];
+});
+
+describe("an option out of range throws from the constructor, with its name, and nothing is opened:", () => {
+  it.each<[name: string, ...values: unknown[]]>([
+    ["auth", 5, true, {}],
+    ["autoReconnect", "yes", 1, null],
+    ["sendWhenNotConnected", "queue", null],
+    ["unknownMessages", "throw", null, true],
+    ["unknownDataType", "throw", null, true],
+    ["clearAwaitingRepliesAfterMs", 0, -1, 0.5, Number.NaN, Infinity, 2 ** 31, "1"],
+    ["maxAwaitingReplies", 0, -1, 0.5, "1"],
+    ["heartbeatIntervalMs", -1, 0.5, Infinity, "1"],
+    ["maxBigIntLength", 0, -1, 0.5],
+    ["serializerArgs", {}, [{ s: () => null }], [{ "a:b": () => null }], [{ "": () => null }]],
+    ["unserializerArgs", {}, [{ n: () => null }], [{ date: 5 }]],
+    ["WSConstructor", "ws", {}],
+  ])("%s", (name, ...values) => {
+    for (const value of values) {
+      const options = { WSConstructor: FakeWebSocket, [name]: value } as ClientOptions;
+      expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, options)).toThrow(naming(name));
+    }
+    expect(FakeWebSocket.made).toEqual([]);
+  });
+
+  it("a callback that is no function", () => {
+    const callbacks = { onAuthOk: "yes" as unknown as () => void };
+    expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, {}, callbacks)).toThrow(naming("onAuthOk"));
+  });
+});
+
+describe("options", () => {
+  it("are the defaults where they are undefined, and at the ends of their ranges", () => {
+    const undefinedOptions = Object.fromEntries(
+      ["auth", "autoReconnect", "sendWhenNotConnected", "maxAwaitingReplies", "unknownMessages"].map((name) => [
+        name,
+        undefined,
+      ]),
+    );
+    const all: ClientOptions[] = [
+      undefinedOptions,
+      { heartbeatIntervalMs: 0, clearAwaitingRepliesAfterMs: 1, maxAwaitingReplies: Infinity },
+      { clearAwaitingRepliesAfterMs: 2 ** 31 - 1, maxAwaitingReplies: 1, maxBigIntLength: Infinity },
+    ];
+    for (const options of all) {
+      new EZEZWebSocketClient(URL_OF_NOBODY, undefined, { ...options, WSConstructor: FakeWebSocket }).close();
+    }
+    expect(FakeWebSocket.made).toHaveLength(3);
+  });
+});
+
+describe("a bad url or subprotocol", () => {
+  it.each([
+    ["not a url", undefined],
+    ["gopher://host", undefined],
+    ["ws://host/#fragment", undefined],
+    [URL_OF_NOBODY, ["same", "same"]],
+    [URL_OF_NOBODY, "not a token"],
+  ])("throws from the constructor: %s, %s", (url, protocols) => {
+    const onError = vi.fn();
+    const make = () => new EZEZWebSocketClient(url, protocols, { WSConstructor: NodeWebSocket }, { onError });
+    expect(make).toThrow(naming("url or protocols"));
+    expect(onError).not.toHaveBeenCalled();
+  });
+
+  it("throws from the constructor also where ws has still to be imported", () => {
+    expect(() => new EZEZWebSocketClient("not a url")).toThrow(naming("url or protocols"));
+  });
+
+  it("is reported and not retried where only the imported ws sees it", async () => {
+    const onError = vi.fn();
+    const client = new EZEZWebSocketClient("gopher://host", undefined, {}, { onError });
+    client.send("event", []);
+    await vi.waitFor(() => expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "CONNECT_FAILED" })));
+    expect(client.send("event", [])).toBeUndefined();
+  });
+});
+
+describe("maxBigIntLength", () => {
+  it("limits what is sent", () => {
+    const client = new EZEZWebSocketClient(URL_OF_NOBODY, undefined, {
+      WSConstructor: FakeWebSocket,
+      maxBigIntLength: 3,
+    });
+    client.send("event", [999n]);
+    expect(() => client.send("event", [1000n])).toThrow(expect.objectContaining({ code: "NOT_SERIALIZABLE" }));
+    client.close();
+  });
+});
