@@ -43,14 +43,25 @@ export const chooseProtocol = (
   return chosen;
 };
 
-/** What `onUpgrade` resolved to, as an admission; throws where it is neither `true` nor a refusal. */
+/** What `onUpgrade` resolved to, as an admission; throws where it is neither `true` nor a refusal that HTTP can carry. */
 export const admissionOf = (answer: unknown): true | Refusal => {
   if (answer === true) return true;
-  const { status } = Object(answer) as { status?: unknown };
+  const { status, headers = {}, body = "" } = Object(answer) as { [K in keyof Refusal]: unknown };
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
     throw new TypeError("onUpgrade must give true or an object with an HTTP status from 200 to 599");
   }
-  return answer as Refusal;
+  for (const [name, value] of Object.entries(Object(headers) as object)) {
+    // A value may repeat what the peer sent: none may end its line and begin another.
+    if (!HEADER_NAME.test(name) || typeof value !== "string" || !HEADER_VALUE.test(value)) {
+      throw new TypeError(`onUpgrade gave a header that HTTP cannot carry: ${JSON.stringify(name)}`);
+    }
+  }
+  if (typeof body !== "string") throw new TypeError("onUpgrade must give its body as a string");
+  return { status: status as number, headers: { ...(headers as Record<string, string>) }, body };
 };
+
+// RFC 9110 sections 5.6.2 and 5.5.
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export const accepted = (protocol: string | undefined): Admission => ({ accepted: true, protocol });

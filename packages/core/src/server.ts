@@ -68,6 +68,8 @@ export class EZEZServer<
   #closed: Promise<void> | undefined;
   #allGone: (() => void) | undefined;
   #broadcastId = FIRST_BROADCAST_ID;
+  // Admitted, and not accepted yet.
+  #entering = 0;
 
   /** @throws EZEZError `INVALID_OPTION`, which names the option */
   constructor(
@@ -155,7 +157,8 @@ export class EZEZServer<
       if (!hasPath(handshake.url, this.#options.path)) return NOT_FOUND;
       if (!isAllowedOrigin(handshake.headers.get("origin"), allowedOrigins)) return FORBIDDEN_ORIGIN;
       if (this.#isFull) return UNAVAILABLE;
-      const answer = this.#callbacks.onUpgrade?.(handshake) ?? true;
+      const { onUpgrade } = this.#callbacks;
+      const answer: unknown = onUpgrade === undefined ? true : onUpgrade(handshake);
       if (!isPromiseLike(answer)) return this.#admission(handshake, answer);
       return Promise.resolve(answer).then(
         // Meanwhile others may have connected, or the server closed.
@@ -170,7 +173,10 @@ export class EZEZServer<
   #admission(handshake: Handshake, answer: unknown): Admission {
     try {
       const admission = admissionOf(answer);
-      return admission === true ? accepted(chooseProtocol(handshake, this.#options.handleProtocols)) : admission;
+      if (admission !== true) return admission;
+      const protocol = chooseProtocol(handshake, this.#options.handleProtocols);
+      this.#admitted();
+      return accepted(protocol);
     } catch (cause) {
       return this.#refuseFailed(cause);
     }
@@ -182,12 +188,23 @@ export class EZEZServer<
   }
 
   get #isFull(): boolean {
-    return this.#state !== "started" || this.#sessions.size >= this.#options.maxConnections;
+    return this.#state !== "started" || this.#sessions.size + this.#entering >= this.#options.maxConnections;
+  }
+
+  // Several `onUpgrade` may settle in one turn of the loop, each before the one before it has become a connection. All that
+  // do become one are by the end of the turn; of the others, whose peers are gone, nobody tells.
+  #admitted(): void {
+    if (this.#options.maxConnections === Infinity) return;
+    if (this.#entering++ > 0) return;
+    setTimeout(() => {
+      this.#entering = 0;
+    }, 0);
   }
 
   #accept(socket: Socket<TSocket>, handshake: Handshake): SocketHandler {
     const session = new Session<In, Out, TContext, TSocket>(this.#host, socket, handshake);
     this.#sessions.add(session);
+    if (this.#entering > 0) this.#entering--;
     this.#heartbeat.start();
     this.#authMessage.add(session);
     // An upgrade may have been under way while the server closed.
