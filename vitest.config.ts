@@ -5,7 +5,12 @@ const source = (folder: string): string => new URL(`packages/${folder}/src/index
 export default defineConfig({
   // The packages' sources, so that no test waits for a build or runs against an old one.
   resolve: {
-    alias: Object.fromEntries(["core", "adapter-ws", "client", "conformance"].map((folder) => [`@ezez-ws/${folder}`, source(folder)])),
+    alias: Object.fromEntries(
+      ["core", "adapter-ws", "adapter-bun", "adapter-uws", "client", "conformance"].map((folder) => [
+        `@ezez-ws/${folder}`,
+        source(folder),
+      ]),
+    ),
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "test/**/*.test.ts"],

@@ -1,0 +1,277 @@
+import type {
+  AppOptions,
+  CompressOptions,
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  WebSocket,
+  WebSocketBehavior,
+} from "uWebSockets.js";
+import { STATUS_CODES } from "node:http";
+import { isIPv6, SocketAddress } from "node:net";
+import {
+  type Acceptor,
+  type Callbacks,
+  type CommonOptions,
+  checkInteger,
+  createHandshake,
+  EZEZError,
+  EZEZServer,
+  type Handshake,
+  type Listener,
+  type Options,
+  type Refusal,
+  type Socket,
+  type SocketHandler,
+  type TEvents,
+} from "@ezez-ws/core";
+import { createApp, type Listening, listen } from "./app.js";
+
+// ---- Options
+
+/** Where to listen, and what of uWebSockets.js to use. Exactly one of `port` and `app`. */
+export interface UwsOptions {
+  /** Listen with an app of our own; 0 takes any free port. A port in use is refused, never shared. */
+  port?: number | undefined;
+  /** The address to listen on. @defaultValue all */
+  host?: string | undefined;
+  /** Serve upgrades on this app, which the user listens with. What has another `path` is left alone. */
+  app?: TemplatedApp | undefined;
+  /** Listen with TLS: names of PEM files. */
+  ssl?: AppOptions | undefined;
+  /** One of uWebSockets.js' compressors, or a compressor and a decompressor joined by `|`. @defaultValue `DISABLED` */
+  compression?: CompressOptions | undefined;
+}
+
+const checkWhere = ({ port, app }: UwsOptions): void => {
+  if ((port === undefined) === (app === undefined)) {
+    throw new EZEZError("INVALID_OPTION", "give exactly one of port and app");
+  }
+  // uWS itself takes any number, modulo 65536.
+  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+};
+
+// ---- Server
+
+/** The ezez-ws server on uWebSockets.js. */
+export class EZEZWebsocketServer<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+> extends EZEZServer<In, Out, TContext, WebSocket<unknown>, UwsListener> {
+  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  constructor(options: UwsOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket<unknown>>) {
+    checkWhere(options);
+    super(options, callbacks, (acceptor) => bind(options, acceptor));
+  }
+
+  /**
+   * The app of uWebSockets.js, which further routes can be added to; ours is created when it is first asked for.
+   * @throws Error where uWebSockets.js cannot be loaded, or not read the files of `ssl`
+   */
+  get app(): TemplatedApp {
+    return this.listener.app;
+  }
+}
+
+interface UwsListener extends Listener {
+  readonly app: TemplatedApp;
+}
+
+const bind = (options: UwsOptions & CommonOptions, acceptor: Acceptor<WebSocket<unknown>>): UwsListener => {
+  const { port, host } = options;
+  let { app } = options;
+  let listening: Listening | undefined;
+  const listener: UwsListener = {
+    get app() {
+      app ??= createApp(options.ssl);
+      return app;
+    },
+    listen: async () => {
+      const { app } = listener;
+      // There is no removing a route: after the close the core refuses with 503 what comes to it.
+      app.ws(options.path ?? "/*", behavior(options, acceptor));
+      if (port === undefined) return;
+      app.any("/*", (response, request) => {
+        const url = urlOf(request);
+        // uWS takes for an upgrade only what has a key of 24 characters.
+        const isUpgrade = acceptor.serves(url) && request.getHeader("upgrade") !== "";
+        refuse(response, isUpgrade ? BAD_REQUEST : acceptor.refuse(url));
+      });
+      listening = await listen(app, port, host);
+    },
+    address: () => (listening === undefined ? null : { address: listening.address, port: listening.port }),
+    stop: async () => {
+      if (listening === undefined) return;
+      listening.stop();
+      listening = undefined;
+      // Sockets that were ended wait for the peer's FIN, and nothing tells when it came: app.close() at once would reset
+      // those whose peer is still sending. They keep the process alive and this timer does not, so it can end with the last.
+      setTimeout(() => listener.app.close(), FREE_AFTER_MS).unref();
+    },
+  };
+  return listener;
+};
+
+// The core has terminated each session by then: peers get 2 s for the closing handshake.
+const FREE_AFTER_MS = 3000;
+
+// ---- Handshake
+
+const BAD_REQUEST: Refusal = { status: 400, headers: { "sec-websocket-version": "13" }, body: "Bad Request\n" };
+
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** Whether it keeps to RFC 6455 section 4.2.1; uWS looks at nothing but the key's length. */
+const isWellFormed = (request: HttpRequest): boolean =>
+  request.getHeader("upgrade").toLowerCase() === "websocket" &&
+  KEY.test(request.getHeader("sec-websocket-key")) &&
+  request.getHeader("sec-websocket-version") === "13";
+
+const urlOf = (request: HttpRequest): string => {
+  // Undefined where there is no "?", whatever the types say.
+  const query: string | undefined = request.getQuery();
+  return query === undefined ? request.getUrl() : `${request.getUrl()}?${query}`;
+};
+
+const handshakeOf = (response: HttpResponse, request: HttpRequest): Handshake => {
+  const headers: [string, string][] = [];
+  request.forEach((name, value) => {
+    headers.push([name, value]);
+  });
+  const text = textOf(response.getRemoteAddressAsText());
+  // uWS writes out all of IPv6's zeros; Node makes its usual form of them.
+  const address = isIPv6(text) ? new SocketAddress({ address: text, family: "ipv6" }).address : text;
+  return createHandshake(urlOf(request), headers, address);
+};
+
+const refuse = (response: HttpResponse, { status, headers = {}, body = "" }: Refusal): void => {
+  response.writeStatus(`${status} ${STATUS_CODES[status] ?? "Refused"}`);
+  for (const [name, value] of Object.entries(headers)) {
+    // uWS writes this one itself. A string it would send as UTF-8, where HTTP has latin1.
+    if (name.toLowerCase() !== "content-length") response.writeHeader(name, Buffer.from(value, "latin1"));
+  }
+  response.end(body, true);
+};
+
+const textOf = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString();
+
+// ---- Connection
+
+// uWS copies its properties to the WebSocket object, which is what getUserData returns.
+interface UserData {
+  readonly connection: Connection;
+}
+
+interface Connection {
+  readonly handshake: Handshake;
+  handler?: SocketHandler;
+  /** Every method of a closed WebSocket throws. */
+  open: boolean;
+  /** The close that waits for the buffer to drain. */
+  end?: () => void;
+}
+
+// What send returns: https://unetworking.github.io/uWebSockets.js/generated/interfaces/WebSocket.html#send
+const STATUS = ["queued", "sent", "dropped"] as const;
+
+// uWS calls it 1006 with a reason of its own where the peer broke the rules of framing, was silent, or closed TCP, which
+// the core does not take for an error: https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketProtocol.h
+const TCP_FIN = "Received TCP FIN before WebSocket close frame";
+
+const LONGEST_IDLE_S = 960;
+
+// Seconds, looser than the core's heartbeat, which gives a peer up after 3 intervals. There is no going without: a socket
+// that was ended while bytes were waiting, and whose peer leaves TCP open, is freed by nothing else. From 1 to 7 and
+// above 960 uWS ends the process: https://github.com/uNetworking/uWebSockets/blob/master/src/App.h
+const idleTimeoutOf = (heartbeatMs = 30_000): number =>
+  heartbeatMs === 0 ? LONGEST_IDLE_S : Math.min(8 + Math.ceil((4 * heartbeatMs) / 1000), LONGEST_IDLE_S);
+
+const behavior = (
+  { maxPayload = 1024 * 1024, heartbeatIntervalMs, compression = 0 }: UwsOptions & CommonOptions,
+  acceptor: Acceptor<WebSocket<unknown>>,
+): WebSocketBehavior<UserData> => {
+  const idleTimeout = idleTimeoutOf(heartbeatIntervalMs);
+  return {
+    compression,
+    // Looser than the core's own limit, so that the core says 1009; uWS refuses what is far above it at its header.
+    maxPayloadLength: Math.min(maxPayload * 2, 2 ** 31 - 1),
+    // None: the core has one, and above its own uWS drops messages, and all that is buffered at the close.
+    maxBackpressure: 0,
+    idleTimeout,
+    // Where the core pings rarely or never, these keep a client that is only quiet.
+    sendPingsAutomatically: idleTimeout === LONGEST_IDLE_S,
+    upgrade: async (response, request, context) => {
+      // After the first await the request is gone.
+      const handshake = handshakeOf(response, request);
+      if (!acceptor.serves(handshake.url) || request.getHeader("upgrade") === "") {
+        request.setYield(true);
+        return;
+      }
+      if (!isWellFormed(request)) {
+        refuse(response, BAD_REQUEST);
+        return;
+      }
+      const key = request.getHeader("sec-websocket-key");
+      const extensions = compression === 0 ? "" : request.getHeader("sec-websocket-extensions");
+      let aborted = false;
+      response.onAborted(() => {
+        aborted = true;
+      });
+      const admission = await acceptor.admit(handshake);
+      if (aborted) return;
+      response.cork(() => {
+        if (!("accepted" in admission)) refuse(response, admission);
+        else {
+          const connection: Connection = { handshake, open: true };
+          response.upgrade<UserData>({ connection }, key, admission.protocol ?? "", extensions, context);
+        }
+      });
+    },
+    open: (webSocket) => connect(webSocket, acceptor, compression !== 0),
+    message: (webSocket, data, isBinary) => {
+      // The memory is uWS' own, and lent: https://github.com/uNetworking/uWebSockets.js/blob/master/docs/index.d.ts
+      webSocket.getUserData().connection.handler?.message(isBinary ? new Uint8Array(data) : textOf(data));
+    },
+    pong: (webSocket) => webSocket.getUserData().connection.handler?.pong(),
+    drain: (webSocket) => {
+      const { end, handler } = webSocket.getUserData().connection;
+      if (end === undefined) handler?.drain();
+      else if (webSocket.getBufferedAmount() === 0) end();
+    },
+    close: (webSocket, code, message) => {
+      const { connection } = webSocket.getUserData();
+      connection.open = false;
+      const reason = textOf(message);
+      const isVanished = code === 1006;
+      if (isVanished && reason !== "" && reason !== TCP_FIN) connection.handler?.error(new Error(reason));
+      // 0: the user called end() without a code.
+      connection.handler?.close(code === 0 ? 1005 : code, isVanished ? "" : reason);
+    },
+  };
+};
+
+const connect = (webSocket: WebSocket<UserData>, acceptor: Acceptor<WebSocket<unknown>>, compress: boolean): void => {
+  const { connection } = webSocket.getUserData();
+  const socket: Socket<WebSocket<unknown>> = {
+    raw: webSocket,
+    send: (bytes) => (connection.open ? (STATUS[webSocket.send(bytes, true, compress)] ?? "dropped") : "dropped"),
+    get bufferedAmount() {
+      return connection.open ? webSocket.getBufferedAmount() : 0;
+    },
+    close: (code, reason) => {
+      if (!connection.open) return;
+      // It calls close() before it returns, and after it there is no terminating a peer that does not read: so not while
+      // bytes are waiting.
+      connection.end = () => webSocket.end(code, reason);
+      if (webSocket.getBufferedAmount() === 0) connection.end();
+    },
+    terminate: () => {
+      if (connection.open) webSocket.close();
+    },
+    ping: () => {
+      if (connection.open) webSocket.ping();
+    },
+  };
+  connection.handler = acceptor.accept(socket, connection.handshake);
+};

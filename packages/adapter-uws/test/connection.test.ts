@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { encode } from "../../conformance/src/messages.js";
+import { until, within } from "../../conformance/src/wait.js";
+import { Wire } from "../../conformance/src/wire.js";
+import { open, start } from "./harness.js";
+
+const MESSAGE = new Uint8Array(64 * 1024);
+
+describe("a close while the peer does not read", () => {
+  const congested = async () => {
+    const running = await start({ maxBackpressure: 64 * 1024 * 1024 });
+    const wire = await open(running.port);
+    const client = running.server.clients[0];
+    if (client === undefined) throw new Error("no client");
+    wire.pause();
+    let sent = 0;
+    while (client.bufferedAmount < 1024 * 1024) {
+      client.send("a", [MESSAGE]);
+      sent++;
+    }
+    return { ...running, wire, client, sent };
+  };
+
+  test("loses neither what was sent before nor the close frame", async () => {
+    const { wire, client, sent, disconnects } = await congested();
+    client.disconnect(4321, "slow");
+    await until(() => disconnects.length > 0, "onDisconnect");
+    expect(client.alive).toBe(false);
+    wire.resume();
+    for (let i = 0; i < sent; i++) expect((await wire.next())[0]).toBe("a");
+    expect(await wire.closed()).toEqual({ code: 4321, reason: "slow" });
+    expect(disconnects).toEqual([[4321, "slow"]]);
+  });
+
+  test("terminates it after the time for the closing handshake", async () => {
+    const { server, wire, client } = await congested();
+    client.disconnect(4321, "slow");
+    await wire.gone(4000);
+    expect(server.clients).toEqual([]);
+  });
+
+  test("waits for it when the server closes, and for no longer than it may", async () => {
+    const { server } = await congested();
+    const began = performance.now();
+    await within(server.close({ timeoutMs: 300 }), "the close");
+    expect(performance.now() - began).toBeGreaterThan(290);
+  });
+
+  test("and drains at the server's close", async () => {
+    const { server, wire, sent } = await congested();
+    const closed = server.close();
+    await sleep(100);
+    wire.resume();
+    for (let i = 0; i < sent; i++) await wire.next();
+    expect(await wire.closed()).toEqual({ code: 1001, reason: "" });
+    await closed;
+  });
+});
+
+test("a peer that leaves TCP open keeps the process alive for a few seconds after the server's close", async () => {
+  const { server, port } = await start();
+  const wire = await open(port, { finishesClosing: false });
+  await server.close();
+  expect(await wire.closing()).toEqual({ code: 1001, reason: "" });
+  await wire.gone(4500);
+});
+
+describe("the memory of a message is not uWS'", () => {
+  test.each(["queue", "accept"] as const)("messagesBeforeAuth: %s", async (messagesBeforeAuth) => {
+    const got: unknown[] = [];
+    const onMessage = (_client: unknown, _name: unknown, [bytes]: [Uint8Array]): void => void got.push(bytes);
+    const { port } = await start({ messagesBeforeAuth, maxPayloadBeforeAuth: 1000 }, { onMessage });
+    const wire = await Wire.open(port);
+    wire.binary(encode("a", 1, null, Buffer.from([1, 2, 3])));
+    await sleep(20);
+    wire.auth();
+    await until(() => got.length > 0, "a message");
+    await sleep(20);
+    expect(got).toEqual([new Uint8Array([1, 2, 3])]);
+    wire.destroy();
+  });
+});
+
+describe("uWS' own reasons never were on the wire", () => {
+  test("too large for uWS itself: an error with its reason, and 1006 without", async () => {
+    const { port, errors, disconnects } = await start({ maxPayload: 1000 });
+    const wire = await open(port);
+    wire.binary(new Uint8Array(3000));
+    expect(await wire.closed()).toEqual({ code: 1006, reason: "" });
+    await until(() => disconnects.length > 0, "onDisconnect");
+    expect(disconnects).toEqual([[1006, ""]]);
+    expect(errors.map(({ code, message }) => [code, message])).toEqual([
+      ["TRANSPORT_ERROR", "Received too big message"],
+    ]);
+  });
+
+  test("a peer that ends TCP without a close frame is no error", async () => {
+    const { port, errors, disconnects } = await start();
+    const wire = await open(port);
+    wire.endTcp();
+    await until(() => disconnects.length > 0, "onDisconnect");
+    expect([disconnects, errors]).toEqual([[[1006, ""]], []]);
+  });
+
+  test("the user's own end() without a code is 1005", async () => {
+    const { server, port, disconnects } = await start();
+    const wire = await open(port);
+    server.clients[0]?.client.end();
+    expect(await wire.closed()).toEqual({ code: 1005, reason: "" });
+    await until(() => disconnects.length > 0, "onDisconnect");
+    expect(disconnects).toEqual([[1005, ""]]);
+  });
+});
+
+test("calls after the close do nothing", async () => {
+  const { server, port, errors } = await start();
+  const wire = await open(port);
+  const client = server.clients[0];
+  client?.client.close();
+  expect(client?.send("a", [MESSAGE])).toBeUndefined();
+  client?.disconnect();
+  expect(client?.bufferedAmount).toBe(0);
+  await wire.closed();
+  expect(errors).toEqual([]);
+});
+
+describe("onUpgrade that takes its time", () => {
+  test("a peer that leaves meanwhile becomes no client", async () => {
+    let admit: (admission: true) => void = () => undefined;
+    let asked = 0;
+    const decision = new Promise<true>((resolve) => {
+      admit = resolve;
+    });
+    const onUpgrade = () => (asked++ === 0 ? decision : (true as const));
+    const { server, port, disconnects, errors } = await start({}, { onUpgrade });
+    const wire = new Wire(port);
+    await until(() => asked === 1, "onUpgrade");
+    wire.reset();
+    await sleep(50);
+    admit(true);
+    await sleep(20);
+    await open(port);
+    expect([server.clients.length, disconnects, errors]).toEqual([1, [], []]);
+  });
+
+  test("the request stays readable, and an upgrade after the server's close is refused", async () => {
+    const onUpgrade = async ({ url }: { url: string }) => {
+      await sleep(50);
+      return { status: 418, headers: { "x-url": url, "content-length": "99" }, body: "short" };
+    };
+    const { port } = await start({}, { onUpgrade });
+    const wire = new Wire(port, { path: "/tea?" });
+    const { status, headers, body } = await wire.response;
+    expect([status, headers.get("x-url"), headers.get("content-length"), body]).toEqual([418, "/tea?", "5", "short"]);
+    wire.destroy();
+  });
+});
+
+describe("compression", () => {
+  const offer = { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } };
+
+  test("is not negotiated by default", async () => {
+    const { port } = await start();
+    expect((await (await open(port, offer)).response).headers.has("sec-websocket-extensions")).toBe(false);
+  });
+
+  test("is where it is wanted", async () => {
+    const { default: uWS } = await import("uWebSockets.js");
+    const { server, port } = await start({ compression: uWS.SHARED_COMPRESSOR });
+    const wire = await Wire.open(port, offer);
+    expect((await wire.response).headers.get("sec-websocket-extensions")).toContain("permessage-deflate");
+    wire.auth();
+    await wire.nextFrame();
+    server.broadcast("a", [MESSAGE]);
+    const { rsv, payload } = await wire.nextFrame();
+    expect([rsv, payload.length < 1000]).toEqual([4, true]);
+    wire.destroy();
+  });
+});
