@@ -64,6 +64,8 @@ const join = (key: string): void => {
     {
       onAuthOk: () => setConnection("online"),
       onAuthRejected: (reason) => {
+        // After these the client tries again by itself.
+        if (reason === "Auth verification failed" || reason === "Auth timeout") return;
         leave();
         showLoginError(reason);
       },
@@ -74,7 +76,12 @@ const join = (key: string): void => {
         for (const bubble of unconfirmed) stream.fail(bubble, "Not confirmed");
         unconfirmed.clear();
       },
-      onError: (error) => console.warn(error),
+      onError: (error) => {
+        console.warn(error);
+        if (error.code === "CONNECT_FAILED" && shownRoom === undefined) {
+          complain("The server cannot be reached. Trying again…");
+        }
+      },
     },
   );
   client = ownClient;
@@ -114,10 +121,15 @@ const enter = (you: Member, where: RoomName): void => {
   ours.add(you.id);
   name = you.name;
   room = where;
-  if (shownRoom !== where) stream.clear();
-  else stream.addNotice("Connected again");
+  if (shownRoom === where) {
+    stream.addNotice("Connected again");
+  } else {
+    stream.clear();
+    stopQuoting();
+  }
   shownRoom = where;
   loginPage.hidden = true;
+  loginError.hidden = true;
   chatPage.hidden = false;
   drawMe();
   drawRooms();
@@ -249,12 +261,14 @@ const stopQuoting = (): void => {
   find("quoting", HTMLElement).hidden = true;
 };
 
+const complain = (text: string): void => {
+  loginError.textContent = text;
+  loginError.hidden = false;
+};
+
 const showLoginError = (reason: string): void => {
   const wrongKey = reason === "Invalid auth key";
-  loginError.textContent = wrongKey
-    ? `The server refused this key. The demo’s is “${DEMO_KEY}”.`
-    : `The server refused: ${reason}.`;
-  loginError.hidden = false;
+  complain(wrongKey ? `The server refused this key. The demo’s is “${DEMO_KEY}”.` : `The server refused: ${reason}.`);
   loginKey.setAttribute("aria-invalid", String(wrongKey));
   loginKey.select();
 };
@@ -284,8 +298,7 @@ loginForm.addEventListener("submit", (event) => {
   loginKey.removeAttribute("aria-invalid");
   name = loginName.value.trim();
   if (name === "" || loginKey.value === "") {
-    loginError.textContent = name === "" ? "A name is needed, any will do." : "A key is needed.";
-    loginError.hidden = false;
+    complain(name === "" ? "A name is needed, any will do." : "A key is needed.");
     (name === "" ? loginName : loginKey).focus();
     return;
   }

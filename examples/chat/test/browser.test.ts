@@ -109,6 +109,17 @@ describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
     expect(website.chat.server.clients.map((client) => client.context.name)).toEqual(["Anna"]);
   });
 
+  it("keeps trying when the server cannot be reached", async () => {
+    const page = await open();
+    const { port } = website;
+    await website.close();
+    await logIn(page, "Anna", DEMO_KEY);
+    await page.waitForSelector('#login-error:has-text("The server cannot be reached")');
+    website = await openWebsite({ page: files, port });
+    await isOnline(page);
+    expect(await page.isVisible("#chat")).toBe(true);
+  });
+
   it("sends a message, shows that it was replied to, and hears others", async () => {
     const ben = await joinFromNode("Ben");
     const page = await join("Anna");
