@@ -50,6 +50,7 @@ interface NodeWebSocket {
 }
 
 const OPEN = 1;
+const CLOSED = 3;
 const CLOSING_HANDSHAKE_MS = 2000;
 
 /** Binds a WHATWG WebSocket to the core's seam. */
@@ -90,6 +91,7 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
     },
     sendText: (text) => webSocket.send(text),
     close: (code, reason) => {
+      if (webSocket.readyState === CLOSED) return;
       // ws would wait for the peer for 30 s, and keep the process for as long.
       if (extra.terminate !== undefined) deadline = setTimeout(() => extra.terminate?.(), CLOSING_HANDSHAKE_MS);
       try {

@@ -201,7 +201,6 @@ describe("auth-rejected", () => {
     const { journal } = connect();
     const peer = await context.server.nextPeer();
     await peer.next();
-    peer.polite = false;
     peer.send("ezez-ws::auth-rejected", "Invalid auth key");
     peer.send("ezez-ws::auth-ok");
     peer.send("event", 1, null);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket as NodeWebSocket } from "ws";
 import { FakeWebSocket } from "./fake-web-socket.js";
 import { settled, setUp } from "./harness.js";
@@ -6,6 +6,10 @@ import { encode, Opcode, RawServer } from "./raw-server.js";
 
 const context = setUp();
 const { connect, ready } = context;
+
+beforeEach(() => {
+  FakeWebSocket.made = [];
+});
 
 afterEach(() => {
   vi.useRealTimers();
@@ -18,6 +22,11 @@ const nothingMoreThan = async (attempts: number): Promise<void> => {
   client.close();
   expect(context.server.attempts).toBe(attempts + 1);
 };
+
+/** A socket with what only that of ws has. */
+class NodeLikeWebSocket extends FakeWebSocket {
+  readonly terminate = vi.fn();
+}
 
 /** Lets the next timer fire, and gives how long it took, in fake time. */
 const nextDelay = (): number => {
@@ -160,7 +169,6 @@ describe("the attempts", () => {
         if (FakeWebSocket.made.length > 1 && ++failures < 4) throw new Error("out of sockets");
       }
     }
-    FakeWebSocket.made = [];
     const { journal } = connect({ WSConstructor: Failing });
     FakeWebSocket.last.open();
     FakeWebSocket.last.end(1006);
@@ -277,11 +285,29 @@ describe("close", () => {
     expect(journal.named("onDisconnect")).toHaveLength(1);
   });
 
-  it("terminates after 2 s where the server does not finish the closing handshake", async () => {
-    const { client, peer } = await ready();
-    peer.polite = false;
+  it("terminates after 2 s where the server does not finish the closing handshake", () => {
+    vi.useFakeTimers();
+    const { client } = connect({ WSConstructor: NodeLikeWebSocket });
+    const socket = FakeWebSocket.last as NodeLikeWebSocket;
+    socket.open();
     client.close();
-    await peer.gone;
+    vi.advanceTimersByTime(1999);
+    expect(socket.terminate).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(socket.terminate).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("leaves no timer where the server has finished it, nor after a failed attempt", () => {
+    vi.useFakeTimers();
+    const { client } = connect({ WSConstructor: NodeLikeWebSocket });
+    FakeWebSocket.last.end(1006);
+    vi.advanceTimersToNextTimer();
+    FakeWebSocket.last.open();
+    client.close();
+    FakeWebSocket.last.end(1000);
+    expect(FakeWebSocket.made).toHaveLength(2);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("gives up pending replies", async () => {
@@ -346,7 +372,6 @@ describe("close", () => {
 
   it.each(states)("opens nothing afterwards and leaves no timer, 100 times while %s", async (name, bring) => {
     vi.useFakeTimers();
-    FakeWebSocket.made = [];
     for (let i = 0; i < 100; i++) {
       const auth = name === "open and making the key" ? () => Promise.resolve("key") : "key";
       const { client } = connect({ WSConstructor: FakeWebSocket, auth });

@@ -230,6 +230,7 @@ export class RawServer {
   #accept(socket: Socket): void {
     this.#attempted.put(++this.attempts);
     this.#sockets.add(socket);
+    socket.setNoDelay(true);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("error", () => undefined);
     let request = "";

@@ -1,4 +1,5 @@
 export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
+export { checkChoice, checkInteger } from "./checks.js";
 export { isBinary } from "./codec/encode-value.js";
 export type {
   CodecOptions,
@@ -33,14 +34,12 @@ export {
 export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
 export { createHandshake } from "./handshake.js";
 export { Heartbeat } from "./heartbeat.js";
-export {
-  type AnyServerClient,
-  type Callbacks,
-  type CommonOptions,
-  type ContextOption,
-  checkChoice,
-  checkInteger,
-  type Options,
+export type {
+  AnyServerClient,
+  Callbacks,
+  CommonOptions,
+  ContextOption,
+  Options,
 } from "./options.js";
 export { CloseCode, PROTOCOL_VERSION, RejectReason, ReservedEvent, VERSION_MISMATCH, WireLimit } from "./protocol.js";
 export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";

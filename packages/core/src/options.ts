@@ -1,3 +1,4 @@
+import { checkChoice, checkInteger, invalid } from "./checks.js";
 import type { CodecOptions } from "./codec/options.js";
 import type {
   CallbackResult,
@@ -7,8 +8,10 @@ import type {
   Reply,
   TEvents,
 } from "./contract.js";
-import { EZEZError } from "./errors.js";
+import type { EZEZError } from "./errors.js";
 import type { Handshake, Refusal } from "./socket.js";
+
+export { checkInteger };
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -161,24 +164,6 @@ type Defaulted = keyof typeof defaults | "maxPayloadBeforeAuth";
 export type ResolvedOptions = Omit<CommonOptions, Defaulted> & {
   readonly [K in Defaulted]: NonNullable<CommonOptions[K]>;
 } & { readonly defaultContext: object };
-
-const invalid = (option: string, rule: string): EZEZError => new EZEZError("INVALID_OPTION", `${option} ${rule}`);
-
-/** Throws `INVALID_OPTION` unless the number is an integer within the bounds, or `Infinity` where that is allowed. */
-export const checkInteger = (option: string, value: unknown, from: number, to: number, infinite = false): void => {
-  if (infinite && value === Infinity) return;
-  if (Number.isInteger(value) && (value as number) >= from && (value as number) <= to) return;
-  throw invalid(option, `must be an integer from ${from} to ${to}${infinite ? ", or Infinity" : ""}`);
-};
-
-/** Throws `INVALID_OPTION` unless the value is one of the choices, or a function where that is allowed. */
-export const checkChoice = (option: string, value: unknown, choices: readonly string[], orFunction = false): void => {
-  if (choices.includes(value as string) || (orFunction && typeof value === "function")) return;
-  throw invalid(
-    option,
-    `must be ${[...choices.map((c) => `"${c}"`), ...(orFunction ? ["a function"] : [])].join(" or ")}`,
-  );
-};
 
 /** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option */
 export const resolveOptions = (options: CommonOptions & { defaultContext?: object | undefined }): ResolvedOptions => {
