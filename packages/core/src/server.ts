@@ -207,8 +207,9 @@ export class EZEZServer<
     if (this.#entering > 0) this.#entering--;
     this.#heartbeat.start();
     this.#authMessage.add(session);
-    // An upgrade may have been under way while the server closed.
-    if (this.#state === "closed") session.shutDown(CloseCode.goingAway);
+    // An upgrade may have been under way while the server closed. Later, as an adapter has no handler yet which it could
+    // tell that close() has closed.
+    if (this.#state === "closed") Promise.resolve().then(() => session.shutDown(CloseCode.goingAway));
     return session;
   }
 
