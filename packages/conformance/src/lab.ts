@@ -1,8 +1,8 @@
 import { EZEZError } from "@ezez-ws/core";
 import { expect } from "vitest";
 import type { Client, CreateServer, Server, ServerCallbacks, ServerOptions } from "./row.js";
-import { until } from "./wait.js";
-import { Wire, type WireOptions } from "./wire.js";
+import { until, within } from "./wait.js";
+import { type HttpResponse, Wire, type WireOptions } from "./wire.js";
 
 /** One call of a callback. */
 export interface Call {
@@ -37,6 +37,13 @@ export class RunningServer {
 
   authenticated(options?: WireOptions & { readonly key?: string }): Promise<Wire> {
     return this.#lab.keep(Wire.authenticated(this.port, options));
+  }
+
+  /** The answer to an upgrade request. */
+  async upgradeAnswer(options?: WireOptions): Promise<HttpResponse> {
+    const wire = new Wire(this.port, options);
+    this.#lab.keep(Promise.resolve(wire));
+    return within(wire.response, "the answer to the upgrade request");
   }
 
   /** An authenticated peer, and the client that stands for it on the server. */

@@ -47,4 +47,12 @@ export interface Capabilities {
   readonly nativeTooLargeCloseCode: 1009 | 1006;
   /** A broken frame, which ends the connection, also becomes an `onError` with `TRANSPORT_ERROR`. */
   readonly reportsFramingErrors: boolean;
+  /** A frame without a mask ends the connection, as RFC 6455 section 5.1 says; otherwise it is misread. */
+  readonly checksMasks: boolean;
+  /** What comes in the TCP segment of the upgrade request and behind it is read. RFC 6455 has peers wait with it. */
+  readonly readsBehindUpgrade: boolean;
+  /** The first line of an HTTP request may come in several TCP segments. */
+  readonly readsRequestLineInPieces: boolean;
+  /** A socket whose peer does not finish the closing handshake is given up within this time. */
+  readonly freesClosedSocketMs: number;
 }

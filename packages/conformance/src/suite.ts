@@ -1,10 +1,26 @@
 import { describe, test } from "vitest";
 import type { Area } from "./area.js";
 import { auth } from "./cases/auth.js";
+import { callbacks } from "./cases/callbacks.js";
+import { handshake } from "./cases/handshake.js";
+import { heartbeat } from "./cases/heartbeat.js";
+import { malformed } from "./cases/malformed.js";
+import { messages } from "./cases/messages.js";
+import { replies } from "./cases/replies.js";
+import { shutdown } from "./cases/shutdown.js";
 import { Lab } from "./lab.js";
 import type { Capabilities, CreateServer } from "./row.js";
 
-const areas: Readonly<Record<string, Area>> = { auth };
+const areas: Readonly<Record<string, Area>> = {
+  handshake,
+  auth,
+  messages,
+  replies,
+  malformed,
+  heartbeat,
+  shutdown,
+  callbacks,
+};
 
 const CASE_TIMEOUT_MS = 20_000;
 

@@ -23,6 +23,17 @@ export const until = async (holds: () => boolean, what: string, milliseconds = D
   }
 };
 
+/** A promise that the case settles when it wants. */
+export const gate = <T>() => {
+  let open: (value: T) => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const passed = new Promise<T>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  return { passed, open, fail };
+};
+
 /** A value that waits, once, for whoever asks for it. */
 export class Inbox<T> {
   readonly #items: T[] = [];

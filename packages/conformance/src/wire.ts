@@ -306,7 +306,9 @@ class HttpReader {
       return rest;
     }
     const length = headers.get("content-length");
-    if (length !== undefined && rest.length >= Number(length)) this.#finish();
+    const isWhole =
+      length === undefined ? rest.toString("latin1").endsWith("0\r\n\r\n") : rest.length >= Number(length);
+    if (isWhole) this.#finish();
     return undefined;
   }
 

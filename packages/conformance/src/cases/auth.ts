@@ -2,20 +2,9 @@ import { expect } from "vitest";
 import type { Area } from "../area.js";
 import { authRejectedBytes, encode, hex, part } from "../messages.js";
 import type { Client } from "../row.js";
-import { until } from "../wait.js";
+import { gate, until } from "../wait.js";
 
-/** A promise that the case settles when it wants. */
-const gate = <T>() => {
-  let open: (value: T) => void = () => undefined;
-  let fail: (error: unknown) => void = () => undefined;
-  const passed = new Promise<T>((resolve, reject) => {
-    open = resolve;
-    fail = reject;
-  });
-  return { passed, open, fail };
-};
-
-export const auth: Area = ({ it }) => {
+export const auth: Area = ({ it, capabilities }) => {
   it("takes the auth message and answers auth-ok, byte for byte as the protocol says", async (lab) => {
     const running = await lab.start();
     const wire = await running.open();
@@ -289,7 +278,7 @@ export const auth: Area = ({ it }) => {
     wire.auth("wrong");
     await wire.closing();
     for (let i = 0; i < 1000; i++) wire.auth(i === 500 ? "right" : "wrong");
-    await wire.gone();
+    await wire.gone(capabilities.freesClosedSocketMs);
     expect(running.count("onAuthRequest")).toBe(1);
     expect(running.count("onAuthOk")).toBe(0);
     expect(running.count("onAuthRejected")).toBe(1);

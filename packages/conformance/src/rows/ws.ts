@@ -9,4 +9,8 @@ export const capabilities: Capabilities = {
   nativeUtf8CloseCode: 1007,
   nativeTooLargeCloseCode: 1009,
   reportsFramingErrors: true,
+  checksMasks: true,
+  readsBehindUpgrade: true,
+  readsRequestLineInPieces: true,
+  freesClosedSocketMs: 5000,
 };

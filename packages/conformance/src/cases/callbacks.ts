@@ -1,0 +1,222 @@
+import { expect } from "vitest";
+import type { Area } from "../area.js";
+import type { ServerCallbacks } from "../row.js";
+
+const boom = new Error("boom");
+
+/** An object that even looking at throws. */
+const untouchable = Object.defineProperty({}, "message", {
+  get: () => {
+    throw boom;
+  },
+});
+
+const FAILURES: Readonly<Record<string, () => unknown>> = {
+  "throws an error": () => {
+    throw boom;
+  },
+  rejects: () => Promise.reject(boom),
+  "throws null": () => {
+    throw null;
+  },
+  "throws undefined": () => {
+    throw undefined;
+  },
+  "throws an object with a getter that throws": () => {
+    throw untouchable;
+  },
+};
+
+/** What each failure ends up as. */
+const causes: Readonly<Record<string, unknown>> = {
+  "throws an error": boom,
+  rejects: boom,
+  "throws null": null,
+  "throws undefined": undefined,
+  "throws an object with a getter that throws": untouchable,
+};
+
+export const callbacks: Area = ({ it }) => {
+  for (const [how, fail] of Object.entries(FAILURES)) {
+    for (const name of ["onAuthOk", "onMessage"] as const) {
+      it(`${name} ${how}: one CALLBACK_FAILED, and the connection goes on`, async (lab) => {
+        const running = await lab.start({}, { [name]: fail } as Partial<ServerCallbacks>);
+        const { wire, client } = await running.pair();
+        client.on("a", (_args, reply) => reply("b", ["answered"]));
+        wire.event("a");
+        expect((await wire.next()).slice(3)).toEqual(["answered"]);
+        await running.called("onError");
+        expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+          { code: "CALLBACK_FAILED", stage: name, cause: causes[how] },
+        ]);
+        expect(running.of("onError")[0]?.client).toBe(client);
+      });
+    }
+
+    it(`a listener ${how}: one CALLBACK_FAILED, and the other listeners are called`, async (lab) => {
+      const running = await lab.start();
+      const { wire, client } = await running.pair();
+      client.on("a", fail);
+      client.on("a", (_args, reply) => reply("b", ["answered"]));
+      wire.event("a");
+      expect((await wire.next()).slice(3)).toEqual(["answered"]);
+      await running.called("onError");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+        { code: "CALLBACK_FAILED", stage: "listener", cause: causes[how] },
+      ]);
+    });
+
+    it(`onReply ${how}: one CALLBACK_FAILED, and the connection goes on`, async (lab) => {
+      const running = await lab.start();
+      const { wire, client } = await running.pair();
+      client.send("a", [], fail);
+      const [, eventId] = await wire.next();
+      wire.reply(eventId, "b");
+      await running.called("onError");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+        { code: "CALLBACK_FAILED", stage: "onReply", cause: causes[how] },
+      ]);
+      client.send("c", []);
+      expect((await wire.next())[0]).toBe("c");
+    });
+
+    it(`onDisconnect ${how}: one CALLBACK_FAILED, and others are served`, async (lab) => {
+      const running = await lab.start({}, { onDisconnect: fail });
+      const { wire } = await running.pair();
+      wire.close(1000);
+      await running.called("onError");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+        { code: "CALLBACK_FAILED", stage: "onDisconnect", cause: causes[how] },
+      ]);
+      await running.authenticated();
+    });
+
+    it(`onAuthRejected ${how}: one CALLBACK_FAILED, and the peer is still rejected`, async (lab) => {
+      const running = await lab.start({}, { onAuthRequest: () => false, onAuthRejected: fail });
+      const wire = await running.open();
+      wire.auth();
+      expect(await wire.next()).toEqual(["ezez-ws::auth-rejected", "Invalid auth key"]);
+      expect((await wire.closed()).code).toBe(4401);
+      await running.called("onError");
+      expect(running.errors.map(({ stage, cause }) => ({ stage, cause }))).toEqual([
+        { stage: "onAuthRejected", cause: causes[how] },
+      ]);
+    });
+
+    it(`onUpgrade ${how}: 500, one CALLBACK_FAILED, and no connection`, async (lab) => {
+      const running = await lab.start({}, { onUpgrade: fail } as Partial<ServerCallbacks>);
+      expect((await running.upgradeAnswer()).status).toBe(500);
+      await running.called("onError");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+        { code: "CALLBACK_FAILED", stage: "onUpgrade", cause: causes[how] },
+      ]);
+      expect(running.of("onError")[0]?.client).toBeUndefined();
+      expect(running.count("onAuthRequest")).toBe(0);
+    });
+
+    it(`onError ${how}: contained`, async (lab) => {
+      const running = await lab.start({}, { onError: fail });
+      const { wire, client } = await running.pair();
+      client.on("a", () => {
+        throw boom;
+      });
+      wire.event("a");
+      await running.called("onError");
+      client.send("c", []);
+      expect((await wire.next())[0]).toBe("c");
+      expect(running.count("onError")).toBe(1);
+    });
+  }
+
+  it("arguments with a then, a toString and a toJSON of their own are data", async (lab) => {
+    const running = await lab.start({}, { onMessage: (_client, _eventName, args) => args[0] });
+    const wire = await running.authenticated();
+    // biome-ignore lint/suspicious/noThenProperty: a peer may send one
+    const data = { then: "now", toString: 1, toJSON: { constructor: "x" } };
+    wire.event("a", data);
+    await running.called("onMessage");
+    expect(running.messages).toEqual([["a", data]]);
+    expect(running.errors).toEqual([]);
+  });
+
+  it("a callback that returns a promise which never settles holds nothing up", async (lab) => {
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const running = await lab.start({}, { onAuthOk: never, onMessage: never });
+    const wire = await running.authenticated();
+    wire.event("a", 1);
+    wire.event("a", 2);
+    await running.called("onMessage", 2);
+  });
+
+  it("disconnect in onAuthRequest: no onAuthOk, and the decision is ignored", async (lab) => {
+    const running = await lab.start(
+      {},
+      {
+        onAuthRequest: (client) => {
+          client.disconnect(4000, "enough");
+          return true;
+        },
+      },
+    );
+    const wire = await running.open();
+    wire.auth();
+    expect(await wire.closed()).toEqual({ code: 4000, reason: "enough" });
+    await running.called("onDisconnect");
+    expect(running.count("onAuthOk")).toBe(0);
+    expect(wire.unread).toEqual([]);
+  });
+
+  it("disconnect in onAuthOk: what was queued is not delivered", async (lab) => {
+    const running = await lab.start({ messagesBeforeAuth: "queue" }, { onAuthOk: (client) => client.disconnect() });
+    const wire = await running.open();
+    wire.event("a", 1);
+    wire.auth();
+    expect((await wire.closed()).code).toBe(1000);
+    await running.called("onDisconnect");
+    expect(running.messages).toEqual([]);
+  });
+
+  it("disconnect in onMessage: neither listeners nor onReply are called for that message", async (lab) => {
+    const running = await lab.start({}, { onMessage: (client) => client.disconnect() });
+    const { wire, client } = await running.pair();
+    const called: string[] = [];
+    client.on("b", () => called.push("listener"));
+    client.send("a", [], () => called.push("onReply"));
+    const [, eventId] = await wire.next();
+    wire.reply(eventId, "b");
+    await running.called("onDisconnect");
+    expect(called).toEqual([]);
+  });
+
+  it("disconnect in a listener: the listeners behind it are not called", async (lab) => {
+    const running = await lab.start();
+    const { wire, client } = await running.pair();
+    const called: number[] = [];
+    client.on("a", () => {
+      called.push(1);
+      client.disconnect();
+    });
+    client.on("a", () => called.push(2));
+    wire.event("a");
+    await running.called("onDisconnect");
+    expect(called).toEqual([1]);
+  });
+
+  it("disconnect in a callback never calls onDisconnect before it returns", async (lab) => {
+    const order: string[] = [];
+    const running = await lab.start(
+      {},
+      {
+        onMessage: (client) => {
+          client.disconnect();
+          order.push("onMessage returns");
+        },
+        onDisconnect: () => order.push("onDisconnect"),
+      },
+    );
+    const wire = await running.authenticated();
+    wire.event("a");
+    await running.called("onDisconnect");
+    expect(order).toEqual(["onMessage returns", "onDisconnect"]);
+  });
+};

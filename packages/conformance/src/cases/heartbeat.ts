@@ -1,0 +1,61 @@
+import { expect } from "vitest";
+import type { Area } from "../area.js";
+import { until } from "../wait.js";
+
+const BEAT = { heartbeatIntervalMs: 60 };
+
+export const heartbeat: Area = ({ it }) => {
+  it("every client is pinged, authenticated or not", async (lab) => {
+    const running = await lab.start(BEAT);
+    const wires = [await running.open(), await running.authenticated()];
+    for (const wire of wires) await until(() => wire.pings >= 2, "two pings came");
+  });
+
+  it("a client that answers pings stays", async (lab) => {
+    const running = await lab.start(BEAT);
+    const wire = await running.authenticated();
+    await until(() => wire.pings >= 8, "eight pings came");
+    expect(wire.isOpen).toBe(true);
+    expect(running.count("onDisconnect")).toBe(0);
+  });
+
+  it("a client that sends messages and answers no ping stays", async (lab) => {
+    const running = await lab.start(BEAT);
+    const wire = await running.authenticated({ answerPings: false });
+    const talk = setInterval(() => wire.event("a"), 15);
+    try {
+      await until(() => wire.pings >= 8, "eight pings came");
+      expect(wire.isOpen).toBe(true);
+    } finally {
+      clearInterval(talk);
+    }
+  });
+
+  it("a silent client is terminated: 1006 on both sides, and one HEARTBEAT_LOST", async (lab) => {
+    const running = await lab.start(BEAT);
+    const { wire, client } = await running.pair({ answerPings: false });
+    expect(await wire.closed()).toEqual({ code: 1006, reason: "" });
+    await running.called("onDisconnect");
+    expect(running.given("onDisconnect")).toEqual([[1006, ""]]);
+    expect(running.errors.map((error) => error.code)).toEqual(["HEARTBEAT_LOST"]);
+    expect(client.alive).toBe(false);
+    expect(running.server.clients).toEqual([]);
+  });
+
+  it("a silent client that is not authenticated is terminated as well", async (lab) => {
+    const running = await lab.start(BEAT);
+    const wire = await running.open({ answerPings: false });
+    expect((await wire.closed()).code).toBe(1006);
+  });
+
+  it("0 disables: no ping comes, and a silent client stays", async (lab) => {
+    const beating = await lab.start(BEAT);
+    const running = await lab.start({ heartbeatIntervalMs: 0 });
+    const quiet = await running.authenticated({ answerPings: false });
+    const other = await beating.authenticated();
+    // As long as another server takes for ten of its own.
+    await until(() => other.pings >= 10, "ten pings came");
+    expect(quiet.pings).toBe(0);
+    expect(quiet.isOpen).toBe(true);
+  });
+};

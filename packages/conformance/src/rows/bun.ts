@@ -1,0 +1,16 @@
+import { EZEZWebsocketServer } from "@ezez-ws/adapter-bun";
+import type { Capabilities, CreateServer } from "../row.js";
+
+export const create: CreateServer = (options, callbacks) => new EZEZWebsocketServer(options, callbacks);
+
+export const capabilities: Capabilities = {
+  closesSynchronously: true,
+  nativeFramingCloseCode: 1002,
+  nativeUtf8CloseCode: 1007,
+  nativeTooLargeCloseCode: 1009,
+  reportsFramingErrors: true,
+  checksMasks: true,
+  readsBehindUpgrade: true,
+  readsRequestLineInPieces: true,
+  freesClosedSocketMs: 5000,
+};

@@ -1,0 +1,19 @@
+import { EZEZWebsocketServer } from "@ezez-ws/adapter-uws";
+import type { Capabilities, CreateServer } from "../row.js";
+
+export const create: CreateServer = (options, callbacks) => new EZEZWebsocketServer(options, callbacks);
+
+export const capabilities: Capabilities = {
+  closesSynchronously: true,
+  nativeFramingCloseCode: 1006,
+  nativeUtf8CloseCode: 1006,
+  nativeTooLargeCloseCode: 1006,
+  reportsFramingErrors: false,
+  checksMasks: false,
+  // https://github.com/uNetworking/uWebSockets/blob/master/src/HttpParser.h
+  readsBehindUpgrade: false,
+  // https://github.com/uNetworking/uWebSockets/issues/1776
+  readsRequestLineInPieces: false,
+  // A timer of its own, of up to 16 s.
+  freesClosedSocketMs: 17_000,
+};
