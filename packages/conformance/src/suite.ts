@@ -1,9 +1,11 @@
 import { describe, test } from "vitest";
 import type { Area } from "./area.js";
 import { auth } from "./cases/auth.js";
+import { broadcast } from "./cases/broadcast.js";
 import { callbacks } from "./cases/callbacks.js";
 import { handshake } from "./cases/handshake.js";
 import { heartbeat } from "./cases/heartbeat.js";
+import { limits } from "./cases/limits.js";
 import { malformed } from "./cases/malformed.js";
 import { messages } from "./cases/messages.js";
 import { replies } from "./cases/replies.js";
@@ -16,7 +18,9 @@ const areas: Readonly<Record<string, Area>> = {
   auth,
   messages,
   replies,
+  broadcast,
   malformed,
+  limits,
   heartbeat,
   shutdown,
   callbacks,
