@@ -90,10 +90,14 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   });
   wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) => connect(webSocket, request, acceptor));
 
-  const upgrade: UpgradeListener = async (request, socket, head) => {
+  // Sockets of requests that the core has not decided on. ws does not know them yet, nor does the HTTP server any more.
+  const undecided = new Set<Duplex>();
+  const admit = async (...[request, socket, head]: Parameters<UpgradeListener>): Promise<void> => {
     // A socket without a listener for its errors ends the process: https://nodejs.org/api/http.html#event-upgrade_1
     socket.on("error", ignore);
+    undecided.add(socket);
     const admission = await acceptor.admit(handshakeOf(request));
+    undecided.delete(socket);
     if (socket.destroyed) return;
     if (!("accepted" in admission)) {
       answer(request, socket as NetSocket, admission);
@@ -102,6 +106,13 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
     protocols.set(request, admission.protocol ?? false);
     socket.off("error", ignore);
     wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
+  };
+  const upgrade: UpgradeListener = (request, socket, head) => {
+    // ws throws where a second server has taken the same socket over, say.
+    admit(request, socket, head).catch((error) => {
+      acceptor.error(error);
+      socket.destroy();
+    });
   };
 
   const ours = port === undefined ? undefined : createOwnServer(acceptor, upgrade);
@@ -123,6 +134,8 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
     stop: async () => {
       theirs?.off("upgrade", onTheirUpgrade);
       wss.close();
+      // Their onUpgrade may never settle.
+      for (const socket of undecided) socket.destroy();
       if (ours?.listening !== true) return;
       const closed = new Promise<void>((resolve) => ours.close(() => resolve()));
       // Requests that are no WebSocket yet; upgraded sockets are not among them.
