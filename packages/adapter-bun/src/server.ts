@@ -1,0 +1,220 @@
+import {
+  type Acceptor,
+  type Callbacks,
+  type CommonOptions,
+  checkInteger,
+  createHandshake,
+  EZEZError,
+  EZEZServer,
+  type Handshake,
+  type Listener,
+  type Options,
+  type Refusal,
+  type Socket,
+  type SocketHandler,
+  type TEvents,
+} from "@ezez-ws/core";
+import type { Server, ServerWebSocket, SocketAddress, TLSOptions, WebSocketHandler } from "bun";
+
+// ---- Options
+
+/** Where to listen. Without `port`, `upgrade` and `websocket` are for a `Bun.serve` of the user's. */
+export interface BunOptions {
+  /** Listen on a server of our own; 0 takes any free port. */
+  port?: number | undefined;
+  /** The address to listen on. @defaultValue all */
+  host?: string | undefined;
+  /** Serve wss: key and certificate, as `Bun.serve` takes them. */
+  tls?: TLSOptions | TLSOptions[] | undefined;
+  /** Answers what is no upgrade on our port. @defaultValue 404, or 426 on `path` */
+  fetch?: ((request: Request, server: BunServer) => Response | Promise<Response>) | undefined;
+  /** Compression, as in Bun's `websocket` handlers. @defaultValue false */
+  perMessageDeflate?: WebSocketHandler<SocketData>["perMessageDeflate"] | undefined;
+}
+
+/** Bun's server, with sockets of ours. */
+export type BunServer = Server<SocketData>;
+
+/** Bun's socket: `client.client`. */
+export type BunSocket = ServerWebSocket<SocketData>;
+
+/** What a socket carries for us. */
+interface SocketData {
+  readonly handshake: Handshake;
+  handler?: SocketHandler;
+  /** Called once all is written. */
+  close?: (() => void) | undefined;
+}
+
+// At `stop`, an HTTP request has as long as the core gives a peer for its closing handshake.
+const HTTP_CLOSE_MS = 2000;
+
+const checkWhere = ({ port, host, tls, fetch }: BunOptions): void => {
+  if (typeof Bun === "undefined") throw new Error("@ezez-ws/adapter-bun needs Bun; on Node use @ezez-ws/adapter-ws");
+  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+  else if (host !== undefined || tls !== undefined || fetch !== undefined) {
+    throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");
+  }
+};
+
+// ---- Server
+
+/** The ezez-ws server on `Bun.serve`. */
+export class EZEZWebsocketServer<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+> extends EZEZServer<In, Out, TContext, BunSocket, BunListener> {
+  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  constructor(options: BunOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, BunSocket>) {
+    checkWhere(options);
+    super(options, callbacks, (acceptor) => bind(options, acceptor));
+  }
+
+  /** Our `Bun.serve`; null while it does not listen, and without `port`. */
+  get server(): BunServer | null {
+    return this.listener.server;
+  }
+
+  /** The `websocket` of the user's `Bun.serve`. */
+  get websocket(): WebSocketHandler<SocketData> {
+    return this.listener.websocket;
+  }
+
+  /** Answers an upgrade request of the user's `Bun.serve`: return what this gives from its `fetch`. */
+  upgrade(request: Request, server: BunServer): Promise<Response | undefined> {
+    return this.listener.upgrade(request, server);
+  }
+}
+
+interface BunListener extends Listener {
+  readonly server: BunServer | null;
+  readonly websocket: WebSocketHandler<SocketData>;
+  readonly upgrade: (request: Request, server: BunServer) => Promise<Response | undefined>;
+}
+
+const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): BunListener => {
+  const { port, host, tls, fetch } = options;
+  const websocket = handlers(options, acceptor);
+  let ours: BunServer | null = null;
+
+  const upgrade = async (request: Request, server: BunServer): Promise<Response | undefined> => {
+    // Now: once the peer is gone, and after the upgrade, Bun no longer tells its address.
+    const handshake = handshakeOf(request, server);
+    if (!isUpgrade(request)) return answer(acceptor.refuse(handshake.url));
+    // Bun ends a request after 10 s without an answer; onUpgrade may take as long as it likes:
+    // https://bun.sh/reference/bun/Serve/HostnamePortServeOptions/idleTimeout
+    server.timeout(request, 0);
+    const admission = await acceptor.admit(handshake);
+    if (!("accepted" in admission)) return answer(admission);
+    // Bun takes the first protocol that is offered, unless there is a header; an empty one means none.
+    const headers = { "Sec-WebSocket-Protocol": admission.protocol ?? "" };
+    if (server.upgrade(request, { data: { handshake }, headers })) return undefined;
+    // The peer is gone, or its key is wrong. A wrong version Bun has answered itself, with 426.
+    return answer({ status: 400, body: "Bad Request\n" });
+  };
+
+  return {
+    get server() {
+      return ours;
+    },
+    websocket,
+    upgrade,
+    listen: async () => {
+      if (port === undefined) return;
+      ours = Bun.serve<SocketData>({
+        port,
+        ...(host === undefined ? {} : { hostname: host }),
+        ...(tls === undefined ? {} : { tls }),
+        websocket,
+        fetch: (request, server) => {
+          if (fetch !== undefined && !isUpgrade(request)) return fetch(request, server);
+          return upgrade(request, server);
+        },
+      });
+    },
+    address: () => {
+      if (ours?.port === undefined) return null;
+      // Bun's types lack it; `hostname` is a name even where no host was given.
+      const { address } = ours as BunServer & { readonly address?: SocketAddress };
+      return { address: address?.address ?? ours.hostname ?? "", port: ours.port };
+    },
+    stop: async () => {
+      const server = ours;
+      ours = null;
+      if (server === null) return;
+      // It waits for requests too, of which half a one can take its time; `true` drops what is left.
+      const drop = setTimeout(() => server.stop(true), HTTP_CLOSE_MS);
+      await server.stop();
+      clearTimeout(drop);
+    },
+  };
+};
+
+// ---- Handshake
+
+const isUpgrade = ({ headers }: Request): boolean =>
+  headers.get("upgrade")?.toLowerCase() === "websocket" && /\bupgrade\b/i.test(headers.get("connection") ?? "");
+
+const handshakeOf = (request: Request, server: BunServer): Handshake => {
+  // Absolute, or path and query alone where the Host header is no host. Bun has resolved `..` and encoded what is not ASCII
+  // (https://url.spec.whatwg.org/#path-state): it keeps no url as it was sent.
+  const url = request.url.replace(/^\w+:\/\/[^/]*/, "");
+  return createHandshake(url, request.headers, server.requestIP(request)?.address ?? "");
+};
+
+const answer = ({ status, headers, body }: Refusal): Response =>
+  new Response(body ?? null, { status, ...(headers === undefined ? {} : { headers }) });
+
+// ---- Connection
+
+const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): WebSocketHandler<SocketData> => {
+  const { perMessageDeflate = false, maxPayload = 1024 * 1024 } = options;
+  return {
+    perMessageDeflate,
+    // Looser than the core's own limit, so that the core says 1009.
+    maxPayloadLength: maxPayload * 2,
+    // No limit: over it Bun drops messages, and the core's maxBackpressure is the only rule.
+    backpressureLimit: 0,
+    // The heartbeat is the core's; Bun's pings time out by a clock of their own: https://github.com/oven-sh/bun/issues/26554
+    idleTimeout: 0,
+    sendPings: false,
+    open: (ws) => {
+      ws.data.handler = acceptor.accept(socketOf(ws, perMessageDeflate !== false), ws.data.handshake);
+    },
+    message: (ws, data) => ws.data.handler?.message(data),
+    pong: (ws) => ws.data.handler?.pong(),
+    drain: (ws) => {
+      const { handler, close } = ws.data;
+      if (close === undefined) handler?.drain();
+      else if (ws.getBufferedAmount() === 0) close();
+    },
+    close: ({ data: { handler } }, code, reason) => {
+      // With 1006 the reason is Bun's own word for what broke: no peer sent it.
+      if (code === 1006 && reason !== "") handler?.error(new Error(reason));
+      handler?.close(code, code === 1006 ? "" : reason);
+    },
+  };
+};
+
+const socketOf = (ws: BunSocket, compress: boolean): Socket<BunSocket> => ({
+  raw: ws,
+  send: (bytes) => {
+    // Its length where all is written, -1 where some waits, 0 where the socket is closed (and for an empty message).
+    const status = ws.sendBinary(bytes, compress);
+    if (status === 0) return "dropped";
+    return status > 0 ? "sent" : "queued";
+  },
+  get bufferedAmount() {
+    return ws.getBufferedAmount();
+  },
+  close: (code, reason) => {
+    const close = (): void => ws.close(code, reason);
+    // Bun reports the close within close(). What is buffered then it goes on writing for about 4 s, or until the process
+    // ends, and drops the rest and the close frame with it. Here it waits first; the core ends that in time.
+    if (ws.getBufferedAmount() === 0) close();
+    else ws.data.close = close;
+  },
+  terminate: () => ws.terminate(),
+  ping: () => void ws.ping(),
+});
