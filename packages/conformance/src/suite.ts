@@ -1,8 +1,10 @@
 import { describe, test } from "vitest";
 import type { Area } from "./area.js";
 import { auth } from "./cases/auth.js";
+import { backpressure } from "./cases/backpressure.js";
 import { broadcast } from "./cases/broadcast.js";
 import { callbacks } from "./cases/callbacks.js";
+import { connection } from "./cases/connection.js";
 import { handshake } from "./cases/handshake.js";
 import { heartbeat } from "./cases/heartbeat.js";
 import { limits } from "./cases/limits.js";
@@ -18,7 +20,9 @@ const areas: Readonly<Record<string, Area>> = {
   auth,
   messages,
   replies,
+  connection,
   broadcast,
+  backpressure,
   malformed,
   limits,
   heartbeat,

@@ -1,152 +1,263 @@
+import { EZEZError } from "@ezez-ws/core";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
-import { Opcode } from "../frames.js";
 import { encode, part } from "../messages.js";
 import type { ServerCallbacks, ServerOptions } from "../row.js";
-import { until } from "../wait.js";
 
-/** A message of exactly this many bytes. */
-const ofSize = (byteLength: number): Buffer => {
-  const head = encode("a", 1, null);
-  for (let content = byteLength - head.length; content >= 0; content--) {
-    const message = Buffer.concat([head, part("t", Buffer.alloc(content))]);
-    if (message.length === byteLength) return message;
-  }
-  throw new Error(`no message has ${byteLength} bytes`);
-};
+const KiB = 1024;
 
-const INVALID: Readonly<Record<string, readonly unknown[]>> = {
-  messagesBeforeAuth: ["drop", 1],
-  authTimeoutMs: [0, -1, Number.NaN, Infinity, "5"],
-  authDecisionTimeoutMs: [0, -1, 2 ** 31],
-  authErrors: ["ignore"],
-  queueLimitBytes: [0, -1],
-  queueOverflow: ["close", {}],
-  maxPayload: [0, -1, 1.5],
-  maxPayloadBeforeAuth: [0, -1, 2 * 1024 * 1024],
-  maxBigIntLength: [0, -1, Number.NaN],
-  sendAfterDisconnect: ["drop"],
-  clearAwaitingRepliesAfterMs: [0, -1],
-  maxAwaitingReplies: [0, -1],
-  heartbeatIntervalMs: [-1, 0.5],
-  maxBackpressure: [0, -1],
-  slowConsumer: ["ignore"],
-  maxConnections: [0, -1],
-  maxMessagesPerSecond: [0, -1],
-  allowedOrigins: ["https://example.com", 1],
-  handleProtocols: [true, "a"],
-  path: ["ws", "/ws?x", 1],
-  port: [-1, 65_536, 1.5, "80"],
-  defaultContext: [null, 1, { run: () => undefined }],
-  serializerArgs: [[{ "": () => null }], [{ "a:b": () => null }], [{ s: () => null }], [{ D: 1 }], {}],
-  unserializerArgs: [[{ "": () => null }], [{ "a:b": () => null }], [{ l: () => null }], [{ D: 1 }], {}],
+/** A message of exactly so many bytes. */
+const ofSize = (bytes: number): Buffer => {
+  const envelope = Buffer.concat([part("f", "a"), part("j", '"n:1"'), part("j", '"l:"')]);
+  let length = bytes - envelope.length - 4;
+  while (envelope.length + `${length}t\0`.length + length + 1 > bytes) length--;
+  const message = Buffer.concat([envelope, part("t", Buffer.alloc(length))]);
+  if (message.length !== bytes) throw new Error(`no message has ${bytes} bytes`);
+  return message;
 };
 
 export const limits: Area = ({ it, capabilities, create }) => {
-  for (const [option, values] of Object.entries(INVALID)) {
-    it(`a bad ${option} throws INVALID_OPTION at construction, and names it`, async () => {
-      for (const value of values) {
-        const options = { port: 0, [option]: value } as ServerOptions & { port: number };
-        expect(() => create(options, { onAuthRequest: () => true }), String(value)).toThrow(
-          expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(option) }),
-        );
-      }
-    });
-  }
-
-  it("maxPayloadBeforeAuth over queueLimitBytes throws in queue mode", async () => {
-    const options = { port: 0, maxPayloadBeforeAuth: 2000, queueLimitBytes: 1000 };
-    const callbacks: ServerCallbacks = { onAuthRequest: () => true };
-    expect(() => create({ ...options, messagesBeforeAuth: "queue" }, callbacks)).toThrow(/^maxPayloadBeforeAuth/);
-    create({ ...options, messagesBeforeAuth: "ignore" }, callbacks);
-  });
-
-  it("a callback that is missing or no function throws INVALID_OPTION, and is named", async () => {
-    for (const callbacks of [{}, { onAuthRequest: 1 }]) {
-      expect(() => create({ port: 0 }, callbacks as unknown as ServerCallbacks)).toThrow(/^onAuthRequest/);
-    }
-    const callbacks = { onAuthRequest: () => true, onMessage: "log" } as unknown as ServerCallbacks;
-    expect(() => create({ port: 0 }, callbacks)).toThrow(/^onMessage/);
-  });
-
-  it("a message of exactly maxPayload is accepted, one byte more closes with 1009", async (lab) => {
-    const running = await lab.start({ maxPayload: 2000 });
+  it("a message of maxPayload is dispatched, one of a byte more closes with 1009", async (lab) => {
+    const running = await lab.start({ maxPayload: 10 * KiB });
     const wire = await running.authenticated();
-    wire.binary(ofSize(2000));
+    wire.binary(ofSize(10 * KiB));
     await running.called("onMessage");
-    wire.binary(ofSize(2001));
+    wire.binary(ofSize(10 * KiB + 1));
     expect((await wire.closed()).code).toBe(1009);
     await running.called("onDisconnect");
     expect(running.count("onMessage")).toBe(1);
-    expect(running.errors.map((error) => error.code)).toEqual(["MESSAGE_TOO_LARGE"]);
-    expect(running.given("onDisconnect")[0]?.[0]).toBe(1009);
+    expect(running.errors.map(({ code }) => code)).toEqual(["MESSAGE_TOO_LARGE"]);
+    expect(running.given("onDisconnect").map(([code]) => code)).toEqual([1009]);
   });
 
   it("maxPayload is 1 MiB by default", async (lab) => {
     const running = await lab.start();
     const wire = await running.authenticated();
-    wire.binary(ofSize(1024 * 1024));
+    wire.binary(ofSize(1024 * KiB));
     await running.called("onMessage");
-    wire.binary(ofSize(1024 * 1024 + 1));
+    wire.binary(ofSize(1024 * KiB + 1));
     expect((await wire.closed()).code).toBe(1009);
   });
 
-  it("until authenticated, maxPayloadBeforeAuth (64 KiB by default) holds", async (lab) => {
-    const running = await lab.start();
-    const wire = await running.open();
-    wire.binary(ofSize(64 * 1024));
-    wire.binary(ofSize(64 * 1024 + 1));
-    expect((await wire.closed()).code).toBe(1009);
-    const strict = await lab.start({ maxPayloadBeforeAuth: 100 });
-    const other = await strict.authenticated();
-    other.binary(ofSize(1000));
-    await strict.called("onMessage");
-    const late = await strict.open();
-    late.auth("x".repeat(200));
-    expect((await late.closed()).code).toBe(1009);
-  });
-
-  it("a length far above maxPayload is refused at its header, before its bytes come", async (lab) => {
-    const running = await lab.start({ maxPayload: 2000 });
+  it("maxPayload holds for a message in fragments", async (lab) => {
+    const running = await lab.start({ maxPayload: 10 * KiB });
     const wire = await running.authenticated();
-    wire.frame(Opcode.binary, Buffer.alloc(10), { declaredLength: 100n * 1024n * 1024n });
-    expect((await wire.closed()).code).toBe(capabilities.nativeTooLargeCloseCode);
-    await running.called("onDisconnect");
+    const message = ofSize(10 * KiB + 1);
+    wire.frame(2, message.subarray(0, 6 * KiB), { fin: false });
+    wire.frame(0, message.subarray(6 * KiB));
+    expect((await wire.closed()).code).toBe(1009);
+    expect(running.messages).toEqual([]);
+  });
+
+  it("a message far above maxPayload is refused at its header, as the row says", async (lab) => {
+    const running = await lab.start({ maxPayload: 10 * KiB });
+    for (const declaredLength of [100n * 1024n * 1024n, 2n ** 31n]) {
+      const wire = await running.authenticated();
+      wire.frame(2, Buffer.from("only this"), { declaredLength });
+      expect((await wire.closed()).code).toBe(capabilities.nativeTooLargeCloseCode);
+    }
+    await running.called("onDisconnect", 2);
+    expect(running.messages).toEqual([]);
     await running.answersOthers();
   });
 
   it("a length of 2^63 is refused at its header", async (lab) => {
     const running = await lab.start();
     const wire = await running.authenticated();
-    wire.frame(Opcode.binary, Buffer.alloc(10), { declaredLength: 2n ** 63n });
+    wire.frame(2, Buffer.from("only this"), { declaredLength: 2n ** 63n });
     await wire.closed();
     await running.called("onDisconnect");
     await running.answersOthers();
   });
 
-  it("maxConnections: one more gets 503, and after one has left the next gets in", async (lab) => {
-    const running = await lab.start({ maxConnections: 2 });
-    const first = await running.authenticated();
-    await running.open();
-    expect((await running.upgradeAnswer()).status).toBe(503);
-    expect(running.count("onUpgrade")).toBe(2);
-    first.close(1000);
-    await first.closed();
-    await running.called("onDisconnect");
-    await until(() => !running.of("onAuthOk")[0]?.client?.alive, "the first is gone");
-    await running.authenticated();
+  it("maxPayloadBeforeAuth is the limit until authenticated: 64 KiB by default", async (lab) => {
+    const running = await lab.start({ messagesBeforeAuth: "accept" });
+    const wire = await running.open();
+    wire.binary(ofSize(64 * KiB));
+    await running.called("onMessage");
+    wire.binary(ofSize(64 * KiB + 1));
+    expect((await wire.closed()).code).toBe(1009);
+    expect(running.count("onMessage")).toBe(1);
+    const later = await running.authenticated();
+    later.binary(ofSize(64 * KiB + 1));
+    await running.called("onMessage", 2);
   });
 
-  it("maxMessagesPerSecond: a burst of as many is accepted, one more closes with 4429", async (lab) => {
-    const running = await lab.start({ maxMessagesPerSecond: 20 });
+  it("maxPayloadBeforeAuth holds in every mode, and for the auth message", async (lab) => {
+    for (const messagesBeforeAuth of ["ignore", "queue", "accept"] as const) {
+      const running = await lab.start({ messagesBeforeAuth, maxPayloadBeforeAuth: 1000 });
+      const wire = await running.open();
+      wire.binary(ofSize(1001));
+      expect((await wire.closed()).code, messagesBeforeAuth).toBe(1009);
+      const other = await running.open();
+      other.auth("x".repeat(1000));
+      expect((await other.closed()).code, messagesBeforeAuth).toBe(1009);
+      expect(running.count("onAuthRequest")).toBe(0);
+    }
+  });
+
+  it("maxPayloadBeforeAuth is never more than maxPayload or the queue's limit by default", async (lab) => {
+    const running = await lab.start({ maxPayload: 500 });
+    await running.authenticated();
+    const queueing = await lab.start({ messagesBeforeAuth: "queue", queueLimitBytes: 500 });
+    const wire = await queueing.open();
+    wire.binary(ofSize(501));
+    expect((await wire.closed()).code).toBe(1009);
+  });
+
+  it("maxMessagesPerSecond: a burst of one second passes, over it the client is closed with 4429", async (lab) => {
+    const running = await lab.start({ maxMessagesPerSecond: 5 });
     const wire = await running.authenticated();
-    // The auth message was the first.
-    for (let i = 0; i < 100; i++) wire.event("a", i);
+    for (let i = 0; i < 50; i++) wire.event("a", i);
     expect((await wire.closed()).code).toBe(4429);
     await running.called("onDisconnect");
-    expect(running.count("onMessage")).toBeGreaterThanOrEqual(19);
-    expect(running.count("onMessage")).toBeLessThan(60);
-    expect(running.errors.map((error) => error.code)).toEqual(["RATE_LIMITED"]);
+    const dispatched = running.count("onMessage");
+    expect(dispatched).toBeGreaterThanOrEqual(4);
+    expect(dispatched).toBeLessThan(15);
+    expect(running.messages).toEqual(Array.from({ length: dispatched }, (_, i) => ["a", i]));
+    expect(running.errors.map(({ code }) => code)).toEqual(["RATE_LIMITED"]);
+    expect(running.given("onDisconnect").map(([code]) => code)).toEqual([4429]);
+  });
+
+  it("maxMessagesPerSecond is per client, and tokens come back", async (lab) => {
+    const running = await lab.start({ maxMessagesPerSecond: 20 });
+    const other = await running.authenticated();
+    const wire = await running.authenticated();
+    // One message at a time, each when the last was answered and a token's time has passed: more than the burst in all.
+    for (let i = 0; i < 30; i++) {
+      wire.event("a", i);
+      await running.called("onMessage", i + 1);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    expect(wire.isOpen).toBe(true);
+    other.event("b");
+    await running.called("onMessage", 31);
+  });
+
+  it("maxMessagesPerSecond holds before authentication, too", async (lab) => {
+    const running = await lab.start({ maxMessagesPerSecond: 5 });
+    const wire = await running.open();
+    for (let i = 0; i < 50; i++) wire.event("a", i);
+    expect((await wire.closed()).code).toBe(4429);
+    expect(wire.unread).toEqual([]);
+  });
+
+  it("10,000 messages before auth are dropped, and auth still works", async (lab) => {
+    const running = await lab.start();
+    const wire = await running.open();
+    for (let i = 0; i < 10_000; i++) wire.event("a", i);
+    await wire.authenticate();
+    expect(running.messages).toEqual([]);
+  });
+
+  it("10,000 pings are answered, and others are served meanwhile", async (lab) => {
+    const running = await lab.start();
+    const wire = await running.authenticated();
+    for (let i = 0; i < 10_000; i++) wire.frame(9, Buffer.from("?"));
     await running.answersOthers();
+    for (let i = 0; i < 10_000; i++) expect((await wire.nextFrame("a pong")).opcode).toBe(10);
+  });
+
+  const construct = (options: ServerOptions, callbacks: Partial<ServerCallbacks> = {}): unknown =>
+    create({ port: 0, ...options }, { onAuthRequest: () => true, ...callbacks });
+
+  for (const [option, values] of Object.entries<readonly unknown[]>({
+    messagesBeforeAuth: ["drop", 1, true, null],
+    authTimeoutMs: [0, -1, 1.5, Number.NaN, Infinity, "5", null, 2 ** 31],
+    authDecisionTimeoutMs: [0, -1, 1.5, Number.NaN, "5"],
+    authErrors: ["ignore", 1, null],
+    queueLimitBytes: [0, -1, 1.5, Number.NaN, "5"],
+    queueOverflow: ["drop", 1, null],
+    maxPayload: [0, -1, 1.5, Number.NaN, "5"],
+    maxPayloadBeforeAuth: [0, -1, 1.5, 2 * 1024 * KiB],
+    maxBigIntLength: [0, -1, 1.5, Number.NaN, "5"],
+    sendAfterDisconnect: ["drop", true, null],
+    clearAwaitingRepliesAfterMs: [0, -1, 1.5, Number.NaN],
+    maxAwaitingReplies: [0, -1, 1.5, Number.NaN, "5"],
+    heartbeatIntervalMs: [-1, 1.5, Number.NaN, "5", 2 ** 31],
+    maxBackpressure: [0, -1, 1.5, Number.NaN],
+    slowConsumer: ["ignore", 1, null],
+    maxConnections: [0, -1, 1.5, Number.NaN, "5"],
+    maxMessagesPerSecond: [0, -1, 1.5, Number.NaN, "5"],
+    allowedOrigins: ["https://a.example", 1, null],
+    handleProtocols: [true, "chat", 1],
+    serializerArgs: [
+      ...["", "a:b", "s", "n", "i", "u", "b", "l"].map((key) => [{ [key]: () => null }]),
+      [{ D: "no function" }],
+      {},
+    ],
+    unserializerArgs: [...["", "a:b", "s"].map((key) => [{ [key]: () => null }]), [{ D: 1 }], "D"],
+    path: ["ws", "", "/ws?x=1", 5],
+    defaultContext: [5, "text", null, { fn: () => 0 }],
+    port: [-1, 1.5, 65_536, "8080", Number.NaN],
+  })) {
+    it(`${option} out of range throws from the constructor, with the option's name`, async () => {
+      for (const value of values) {
+        let thrown: unknown;
+        try {
+          construct({ [option]: value });
+        } catch (error) {
+          thrown = error;
+        }
+        expect(thrown, `${option}: ${String(value)}`).toBeInstanceOf(EZEZError);
+        expect(thrown).toMatchObject({ code: "INVALID_OPTION", message: expect.stringContaining(option) });
+      }
+    });
+  }
+
+  it("maxPayloadBeforeAuth above queueLimitBytes throws in queue mode, and only there", async () => {
+    const options = { queueLimitBytes: 1000, maxPayloadBeforeAuth: 1001 };
+    expect(() => construct({ ...options, messagesBeforeAuth: "queue" })).toThrow(/maxPayloadBeforeAuth/);
+    construct(options);
+    construct({ ...options, messagesBeforeAuth: "queue", maxPayloadBeforeAuth: 1000 });
+  });
+
+  it("a missing onAuthRequest, and a callback that is no function, throw from the constructor", async () => {
+    expect(() => create({ port: 0 }, {} as ServerCallbacks)).toThrow(/onAuthRequest/);
+    for (const name of ["onUpgrade", "onAuthOk", "onMessage", "onDisconnect", "onDrain", "onError"]) {
+      expect(() => construct({}, { [name]: 5 } as Partial<ServerCallbacks>)).toThrow(new RegExp(name));
+    }
+  });
+
+  it("options and callbacks that are undefined are as if left out", async (lab) => {
+    const options = { maxPayload: undefined, path: undefined, queueOverflow: undefined, serializerArgs: undefined };
+    const running = await lab.start({ ...options, maxConnections: undefined, defaultContext: undefined });
+    const { client } = await running.pair();
+    expect(client.context).toEqual({});
+    construct({}, { onMessage: undefined, onError: undefined });
+  });
+
+  it("Infinity disables maxAwaitingReplies, maxConnections and maxMessagesPerSecond", async (lab) => {
+    const running = await lab.start({
+      maxAwaitingReplies: Infinity,
+      maxConnections: Infinity,
+      maxMessagesPerSecond: Infinity,
+      maxBigIntLength: Infinity,
+    });
+    const { wire, client } = await running.pair();
+    for (let i = 0; i < 10_001; i++) client.send("a", [], () => 0);
+    expect(client.awaitingRepliesCount).toBe(10_001);
+    for (let i = 0; i < 2000; i++) wire.event("b");
+    await running.called("onMessage", 2000);
+  });
+
+  it("every prefix of a message is refused, and never taken for a shorter one", async (lab) => {
+    const running = await lab.start();
+    const whole = encode("a", 1, null, "hello", { a: [1n, true] }, Buffer.from("bytes"));
+    // Where a prefix ends behind a part, it is a message of its own.
+    const ends = [
+      encode("a", 1, null),
+      encode("a", 1, null, "hello"),
+      encode("a", 1, null, "hello", { a: [1n, true] }),
+    ];
+    const legal = new Set(ends.map(({ length }) => length));
+    const wires = await Promise.all(Array.from({ length: whole.length }, () => running.authenticated()));
+    wires.forEach((wire, length) => {
+      wire.binary(whole.subarray(0, length));
+      wire.close(1000);
+    });
+    const codes = await Promise.all(wires.map(async (wire) => (await wire.closed()).code));
+    expect(codes).toEqual(codes.map((_, length) => (legal.has(length) ? 1000 : 1002)));
+    expect(running.count("onMessage")).toBe(legal.size);
   });
 };
