@@ -137,7 +137,8 @@ const urlOf = (request: HttpRequest): string => {
 const handshakeOf = (response: HttpResponse, request: HttpRequest): Handshake => {
   const headers: [string, string][] = [];
   request.forEach((name, value) => {
-    headers.push([name, value]);
+    // uWS reads UTF-8 where HTTP, and Node, have latin1.
+    headers.push([name, Buffer.from(value).toString("latin1")]);
   });
   const text = textOf(response.getRemoteAddressAsText());
   // uWS writes out all of IPv6's zeros; Node makes its usual form of them.

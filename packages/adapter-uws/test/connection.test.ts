@@ -157,6 +157,14 @@ describe("onUpgrade that takes its time", () => {
   });
 });
 
+test("headers are read as Node reads them", async () => {
+  const { server, port } = await start();
+  // uWS drops such bytes only where a value begins or ends with them.
+  const cookie = "name=Zo\u00eb; theme=dark";
+  await open(port, { headers: { Cookie: cookie } });
+  expect(server.clients[0]?.request.headers.get("cookie")).toBe(Buffer.from(cookie).toString("latin1"));
+});
+
 describe("compression", () => {
   const offer = { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } };
 
