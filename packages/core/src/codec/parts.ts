@@ -3,7 +3,7 @@ import { WireLimit } from "../protocol.js";
 import { ValueDecoder } from "./decode-value.js";
 import { isBinary, ValueEncoder } from "./encode-value.js";
 import type { ResolvedCodecOptions } from "./options.js";
-import { byteLengthOf, readText, writeText } from "./text.js";
+import { readText, writeText } from "./text.js";
 
 // Marks, as bytes.
 const BINARY = 0x74; // t
@@ -12,11 +12,16 @@ const JSON_VALUE = 0x6a; // j
 
 const LENGTH_DIGITS = 10;
 
-// Messages up to this size are written here and copied out once; larger ones get a buffer of their own.
+// What a part has besides its bytes: the length's digits, the mark and two zeros.
+const FRAMING = LENGTH_DIGITS + 3;
+
+// Messages of at most this size are written here and copied out once; larger ones get memory of their own size.
 const scratch = new Uint8Array(16 * 1024);
 
 const bytesOf = (value: ArrayBufferView | ArrayBuffer): Uint8Array =>
-  ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
+  ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : new Uint8Array(value, 0, value.byteLength);
 
 /** Writes values as parts: `<decimal byte length> <mark> 0x00 <bytes> 0x00` each. @throws EZEZError `NOT_SERIALIZABLE` */
 export const encodeParts = (
@@ -26,31 +31,54 @@ export const encodeParts = (
 ): Uint8Array => {
   // First all that may call the user's code, which may send in its turn; the shared buffer comes after it.
   const encoder = new ValueEncoder(options);
-  const contents = values.map((value, index) => {
-    if (typeof value === "string") return value;
-    return isBinary(value) ? bytesOf(value) : encoder.encode(value, index - argumentsFrom);
-  });
+  const contents: (string | Uint8Array)[] = [];
   let room = 0;
-  for (const content of contents)
-    room += LENGTH_DIGITS + 3 + (typeof content === "string" ? content.length * 3 : content.length);
-
-  const shared = room <= scratch.length;
-  const target = shared ? scratch : new Uint8Array(room);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value === "string") contents.push(value);
+    else contents.push(isBinary(value) ? bytesOf(value) : encoder.encode(value, i - argumentsFrom));
+    const content = contents[i] as string | Uint8Array;
+    room += FRAMING + (typeof content === "string" ? content.length * 3 : content.length);
+  }
+  const target = room <= scratch.length ? scratch : new Uint8Array(room);
   let at = 0;
   for (let i = 0; i < contents.length; i++) {
     const content = contents[i] as string | Uint8Array;
-    const isText = typeof content === "string";
-    at = writeText(String(isText ? byteLengthOf(content) : content.length), target, at);
-    target[at++] = isText ? (typeof values[i] === "string" ? TEXT : JSON_VALUE) : BINARY;
-    target[at++] = 0;
-    if (isText) at = writeText(content, target, at);
-    else {
-      target.set(content, at);
-      at += content.length;
-    }
-    target[at++] = 0;
+    if (typeof content !== "string") at = writeBytes(content, target, at);
+    else at = writeString(content, typeof values[i] === "string" ? TEXT : JSON_VALUE, target, at);
   }
-  return shared ? target.slice(0, at) : target.subarray(0, at);
+  // Text seldom fills the room for it, and a message that waits for a slow reader must not hold three times its size.
+  return target !== scratch && at * 2 > room ? target.subarray(0, at) : target.slice(0, at);
+};
+
+const writeBytes = (bytes: Uint8Array, target: Uint8Array, start: number): number => {
+  const at = writeHeader(String(bytes.length), BINARY, target, start);
+  target.set(bytes, at);
+  return writeEnd(target, at + bytes.length);
+};
+
+// Counting the bytes of a text costs more than writing it. So it is written where it belongs if every unit is one byte,
+// and moved if it then needs a longer header: 0.6 us of 2.5 for an object of 230 bytes.
+const writeString = (text: string, mark: number, target: Uint8Array, start: number): number => {
+  const guess = start + String(text.length).length + 2;
+  const length = writeText(text, target, guess) - guess;
+  const digits = String(length);
+  const at = start + digits.length + 2;
+  if (at !== guess) target.copyWithin(at, guess, guess + length);
+  writeHeader(digits, mark, target, start);
+  return writeEnd(target, at + length);
+};
+
+const writeHeader = (digits: string, mark: number, target: Uint8Array, start: number): number => {
+  const at = writeText(digits, target, start);
+  target[at] = mark;
+  target[at + 1] = 0;
+  return at + 2;
+};
+
+const writeEnd = (target: Uint8Array, at: number): number => {
+  target[at] = 0;
+  return at + 1;
 };
 
 /** Reads all parts. Every value owns its memory. @throws EZEZError `MALFORMED_MESSAGE` */
