@@ -38,9 +38,9 @@ export const VERSION_MISMATCH = `Protocol version mismatch, wanted ${PROTOCOL_VE
 export const WireLimit = {
   parts: 1024,
   eventNameBytes: 256,
-  /** Containers inside one another in one typed JSON part. */
+  /** Containers inside one another. */
   depth: 256,
-  /** Values, containers included, in one typed JSON part. */
+  /** Values inside typed JSON, its containers included, in one message. */
   nodes: 100_000,
   bigIntDigits: 10_000,
   /** RFC 6455 section 5.5: a close frame's payload is 125 bytes, 2 of them the code. */

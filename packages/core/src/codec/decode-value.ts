@@ -10,6 +10,10 @@ const BACKSLASH = 0x5c;
 const CLOSE_BRACKET = 0x5d;
 const CLOSE_BRACE = 0x7d;
 
+// Of so many objects of one message, and so many keys in them, hardly two can be alike.
+const MANY_OBJECTS = 500;
+const MANY_KEYS = 1000;
+
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 
@@ -24,6 +28,15 @@ export class ValueDecoder {
   #end = 0;
   #depth = 0;
   #nodes = 0;
+  // Elements of the arrays that are still open, up to `#pending`. An array made of them by slice() has just the memory it
+  // needs, where push() leaves room for 16 more: 170 bytes for each `[` of a hostile message.
+  readonly #elements: unknown[] = [];
+  #pending = 0;
+
+  // The engine makes a hidden class for every new list of keys. A hostile message of 10,000 objects without a key in common
+  // makes 80,000 in 60 ms; as objects that begin without a prototype, which have none, they take 25 ms.
+  #keys: Set<string> | undefined;
+  #objects = 0;
 
   constructor(bytes: Uint8Array, options: ResolvedCodecOptions) {
     this.#bytes = bytes;
@@ -34,8 +47,8 @@ export class ValueDecoder {
   decode(start: number, end: number): unknown {
     this.#at = start;
     this.#end = end;
-    this.#nodes = 0;
-    const value = this.#value();
+    // A scalar is no node: those of a message are as many as its parts at most.
+    const value = this.#peek() === QUOTE ? this.#scalar() : this.#value();
     if (this.#at !== end) throw malformed("typed JSON goes on after its value");
     return value;
   }
@@ -170,17 +183,24 @@ export class ValueDecoder {
 
   #array(): unknown[] {
     this.#enter();
-    const values: unknown[] = [];
-    if (this.#peek() === CLOSE_BRACKET) return this.#leave(values);
+    if (this.#peek() === CLOSE_BRACKET) return this.#leave([]);
+    const from = this.#pending;
     for (;;) {
-      values.push(this.#value());
-      if (this.#next(CLOSE_BRACKET)) return this.#leave(values);
+      const value = this.#value();
+      this.#elements[this.#pending++] = value;
+      if (!this.#next(CLOSE_BRACKET)) continue;
+      const values = this.#elements.slice(from, this.#pending);
+      this.#pending = from;
+      return this.#leave(values);
     }
   }
 
   #object(): Record<string, unknown> {
     this.#enter();
-    const object: Record<string, unknown> = {};
+    if (++this.#objects === MANY_OBJECTS) this.#keys = new Set();
+    const keys = this.#keys;
+    const shapeless = keys !== undefined && keys.size > MANY_KEYS;
+    const object: Record<string, unknown> = shapeless ? Object.create(null) : {};
     if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
     for (;;) {
       this.#expect(QUOTE);
@@ -189,7 +209,10 @@ export class ValueDecoder {
       if (Object.hasOwn(object, key)) throw malformed("a key comes twice");
       this.#expect(COLON);
       object[key] = this.#value();
-      if (this.#next(CLOSE_BRACE)) return this.#leave(object);
+      keys?.add(key);
+      if (!this.#next(CLOSE_BRACE)) continue;
+      if (shapeless) Object.setPrototypeOf(object, Object.prototype);
+      return this.#leave(object);
     }
   }
 
