@@ -1,0 +1,62 @@
+import { resolveCodecOptions } from "../src/codec/options.js";
+import { encodeParts } from "../src/codec/parts.js";
+import { Money, Tag } from "./vectors/notation.js";
+import { optionsOf } from "./vectors/vector.js";
+
+const args: unknown[][] = [
+  [],
+  ["hello"],
+  [""],
+  ["a\0b", "\u00e9\u20ac\u{1f600}"],
+  ["\ufeffx"],
+  ["x".repeat(120)],
+  [1],
+  [-1.5],
+  [0],
+  [1e21],
+  [Number.NaN],
+  [-Infinity],
+  [12_345_678_901_234_567n],
+  [-5n],
+  [true],
+  [false],
+  [null],
+  [undefined],
+  [undefined, null, true, false],
+  [[]],
+  [{}],
+  [[1, [2, [3, []]]]],
+  [{ a: 1, b: [true, undefined] }],
+  [{ user: { id: 7, name: "Jane", tags: ["x", "y"] }, at: null }],
+  [{ "1": 1, "4294967295": 2, a: 3 }],
+  [{ 'quote"': "back\\slash", "": "\n\t\u0001" }],
+  [["\ud800", "\u{1f600}"]],
+  [{ constructor: 1, toString: "x" }],
+  [[undefined, undefined]],
+  [[1n, 2n, -3n]],
+  [new Uint8Array(0)],
+  [new Uint8Array([0, 1, 2, 255])],
+  [Uint8Array.from({ length: 130 }, (_, i) => i)],
+  ["text", new Uint8Array([0x34, 0x66, 0]), { a: "b" }],
+  [new Money("5 EUR")],
+  [[new Money("a:b"), new Tag("t")]],
+];
+
+/** Fifty valid messages of every kind. */
+export const validMessages: Uint8Array[] = [
+  ...args.map((values, i) => ["event", i + 1, i % 3 === 0 ? i + 100 : null, ...values]),
+  ["a", 1, null],
+  ["*", 2 ** 53 - 1, 2 ** 53 - 1],
+  ["n".repeat(256), 1, null, 1],
+  ["\u017c\u00f3\u0142w", 1, null, "x"],
+  ["news", 2 ** 48, null, "text"],
+  ["answer", 12, 2 ** 31 - 1, { ok: true }],
+  ["ezez-ws::auth", "key", 1],
+  ["ezez-ws::auth", "", 1],
+  ["ezez-ws::auth", "key", 1, { caps: ["x"] }],
+  ["ezez-ws::auth-ok"],
+  ["ezez-ws::auth-ok", { caps: [] }],
+  ["ezez-ws::auth-rejected", "Invalid auth key"],
+  ["ezez-ws::auth-rejected", "Auth timeout"],
+  ["e", 1, null, ...Array.from({ length: 20 }, (_, i) => i)],
+].map((values) => encodeParts(values, 0, resolveCodecOptions(optionsOf({ custom: true }))));
