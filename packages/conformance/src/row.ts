@@ -49,8 +49,12 @@ export interface Capabilities {
   readonly reportsFramingErrors: boolean;
   /** A frame without a mask ends the connection, as RFC 6455 section 5.1 says; otherwise it is misread. */
   readonly checksMasks: boolean;
+  /** The peer's close codes from 1012 to 3999 are read; otherwise they are taken for none that a peer may send. */
+  readonly readsRegisteredCloseCodes: boolean;
   /** What comes in the TCP segment of the upgrade request and behind it is read. RFC 6455 has peers wait with it. */
   readonly readsBehindUpgrade: boolean;
+  /** What answers an upgrade that has something behind it while `onUpgrade` is pending; with 101 that is read. */
+  readonly statusBehindPendingUpgrade: 101 | 400 | 505;
   /** The first line of an HTTP request may come in several TCP segments. */
   readonly readsRequestLineInPieces: boolean;
   /** A socket whose peer does not finish the closing handshake is given up within this time. */

@@ -1,6 +1,7 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { Area } from "../area.js";
 import type { ServerCallbacks } from "../row.js";
+import { Wire } from "../wire.js";
 
 const boom = new Error("boom");
 
@@ -36,7 +37,7 @@ const causes: Readonly<Record<string, unknown>> = {
   "throws an object with a getter that throws": untouchable,
 };
 
-export const callbacks: Area = ({ it }) => {
+export const callbacks: Area = ({ it, alone, create }) => {
   for (const [how, fail] of Object.entries(FAILURES)) {
     for (const name of ["onAuthOk", "onMessage"] as const) {
       it(`${name} ${how}: one CALLBACK_FAILED, and the connection goes on`, async (lab) => {
@@ -114,19 +115,51 @@ export const callbacks: Area = ({ it }) => {
       expect(running.count("onAuthRequest")).toBe(0);
     });
 
-    it(`onError ${how}: contained`, async (lab) => {
-      const running = await lab.start({}, { onError: fail });
-      const { wire, client } = await running.pair();
-      client.on("a", () => {
-        throw boom;
-      });
-      wire.event("a");
-      await running.called("onError");
-      client.send("c", []);
-      expect((await wire.next())[0]).toBe("c");
-      expect(running.count("onError")).toBe(1);
+    alone(`onError ${how}: contained, and told on the console`, async (lab) => {
+      const told = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      try {
+        const running = await lab.start({}, { onError: fail });
+        const { wire, client } = await running.pair();
+        client.on("a", () => {
+          throw boom;
+        });
+        wire.event("a");
+        await running.called("onError");
+        client.send("c", []);
+        expect((await wire.next())[0]).toBe("c");
+        expect(running.count("onError")).toBe(1);
+        expect(told.mock.calls).toEqual([[causes[how]]]);
+      } finally {
+        told.mockRestore();
+      }
     });
   }
+
+  alone("without onError, failures of callbacks go to console.error, and a peer's mistakes do not", async () => {
+    const told = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const server = create(
+      { port: 0, host: "127.0.0.1" },
+      {
+        onAuthRequest: () => true,
+        onMessage: () => {
+          throw boom;
+        },
+      },
+    );
+    try {
+      await server.start();
+      const wire = await Wire.authenticated(server.address()?.port ?? 0);
+      wire.event("a");
+      wire.binary(Buffer.from("-5f\0"));
+      expect((await wire.closed()).code).toBe(1002);
+      expect(told.mock.calls).toEqual([
+        [expect.objectContaining({ name: "EZEZError", code: "CALLBACK_FAILED", stage: "onMessage", cause: boom })],
+      ]);
+    } finally {
+      told.mockRestore();
+      await server.close();
+    }
+  });
 
   it("arguments with a then, a toString and a toJSON of their own are data", async (lab) => {
     const running = await lab.start({}, { onMessage: (_client, _eventName, args) => args[0] });

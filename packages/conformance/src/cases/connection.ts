@@ -107,7 +107,7 @@ export const connection: Area = ({ it, capabilities }) => {
     await running.called("onDisconnect", 1, 1000);
     await wire.closing();
     wire.close(4999, "theirs");
-    await wire.gone();
+    await wire.gone(capabilities.freesClosedSocketMs);
     expect(running.given("onDisconnect")).toEqual([[4000, "ours"]]);
   });
 
@@ -120,7 +120,7 @@ export const connection: Area = ({ it, capabilities }) => {
     wire.text("text");
     wire.binary(Buffer.from("-5f\0"));
     wire.auth();
-    await wire.gone();
+    await wire.gone(capabilities.freesClosedSocketMs);
     expect(running.messages).toEqual([]);
     expect(running.errors).toEqual([]);
     expect(running.given("onDisconnect")).toEqual([[1000, ""]]);
@@ -152,9 +152,9 @@ export const connection: Area = ({ it, capabilities }) => {
   it("a peer that sends its close frame and keeps its TCP connection is gone for the application", async (lab) => {
     const running = await lab.start();
     const { wire, client } = await running.pair({ finishesClosing: false });
-    wire.close(3001, "bye");
+    wire.close(4001, "bye");
     await running.called("onDisconnect");
-    expect(running.given("onDisconnect")).toEqual([[3001, "bye"]]);
+    expect(running.given("onDisconnect")).toEqual([[4001, "bye"]]);
     expect([client.alive, running.server.clients]).toEqual([false, []]);
     await wire.gone(capabilities.freesClosedSocketMs);
   });
@@ -172,7 +172,7 @@ export const connection: Area = ({ it, capabilities }) => {
     for (const [code, reason] of [
       [1000, ""],
       [1001, "going away"],
-      [3000, "ż🦀"],
+      [4000, "ż🦀"],
       [4999, "x".repeat(123)],
     ] as const) {
       const wire = await running.authenticated();
@@ -183,9 +183,23 @@ export const connection: Area = ({ it, capabilities }) => {
     expect(running.given("onDisconnect")).toEqual([
       [1000, ""],
       [1001, "going away"],
-      [3000, "ż🦀"],
+      [4000, "ż🦀"],
       [4999, "x".repeat(123)],
     ]);
+  });
+
+  it("onDisconnect has the peer's code from 1012 to 3999, where the runtime reads it", async (lab) => {
+    const running = await lab.start();
+    const codes = [1012, 1013, 1014, 3000, 3999];
+    for (const code of codes) {
+      const wire = await running.authenticated();
+      wire.close(code, "bye");
+      await wire.closed();
+    }
+    await running.called("onDisconnect", codes.length);
+    expect(running.given("onDisconnect")).toEqual(
+      codes.map((code) => (capabilities.readsRegisteredCloseCodes ? [code, "bye"] : [1006, ""])),
+    );
   });
 
   it("onDisconnect has 1005 where the peer gave no code", async (lab) => {

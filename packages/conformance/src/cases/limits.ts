@@ -150,12 +150,14 @@ export const limits: Area = ({ it, capabilities, create }) => {
     expect(running.messages).toEqual([]);
   });
 
-  it("10,000 pings are answered, and others are served meanwhile", async (lab) => {
+  it("a flood of 10,000 pings harms nobody else", async (lab) => {
     const running = await lab.start();
-    const wire = await running.authenticated();
-    for (let i = 0; i < 10_000; i++) wire.frame(9, Buffer.from("?"));
+    const flooding = await running.authenticated();
+    const other = await running.pair();
+    for (let i = 0; i < 10_000; i++) flooding.frame(9, Buffer.from("?"));
     await running.answersOthers();
-    for (let i = 0; i < 10_000; i++) expect((await wire.nextFrame("a pong")).opcode).toBe(10);
+    other.client.send("a");
+    expect((await other.wire.next())[0]).toBe("a");
   });
 
   const construct = (options: ServerOptions, callbacks: Partial<ServerCallbacks> = {}): unknown =>

@@ -10,7 +10,9 @@ export const capabilities: Capabilities = {
   nativeTooLargeCloseCode: 1009,
   reportsFramingErrors: true,
   checksMasks: true,
+  readsRegisteredCloseCodes: true,
   readsBehindUpgrade: true,
+  statusBehindPendingUpgrade: 400,
   readsRequestLineInPieces: true,
   freesClosedSocketMs: 5000,
 };

@@ -10,8 +10,11 @@ export const capabilities: Capabilities = {
   nativeTooLargeCloseCode: 1006,
   reportsFramingErrors: false,
   checksMasks: false,
+  // https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketProtocol.h
+  readsRegisteredCloseCodes: false,
   // https://github.com/uNetworking/uWebSockets/blob/master/src/HttpParser.h
   readsBehindUpgrade: false,
+  statusBehindPendingUpgrade: 505,
   // https://github.com/uNetworking/uWebSockets/issues/1776
   readsRequestLineInPieces: false,
   // A timer of its own, of up to 16 s.
