@@ -37,6 +37,9 @@ export type WsOptions = Omit<ServerOptions, OwnOptions> & {
 
 // A peer has this long to send its upgrade request.
 const HANDSHAKE_MS = 10_000;
+// As long as the core gives a peer that we close: ws waits 30 s for one that closed and keeps its TCP connection.
+// Not in the types of ws yet.
+const DEFAULTS = { closeTimeout: 2000 };
 
 const checkWhere = ({ port, server, noServer }: WsOptions): void => {
   const given = [port !== undefined, server !== undefined, noServer === true].filter(Boolean).length;
@@ -81,6 +84,7 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   const { port, host, server: theirs, noServer: _, path: _path, handleProtocols: _choose, ...wsOptions } = options;
   const protocols = new WeakMap<IncomingMessage, string | false>();
   const wss = new WebSocketServer({
+    ...DEFAULTS,
     ...wsOptions,
     noServer: true,
     // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
