@@ -102,9 +102,6 @@ const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>
     // Now: once the peer is gone, and after the upgrade, Bun no longer tells its address.
     const handshake = handshakeOf(request, server);
     if (!isUpgrade(request)) return answer(acceptor.refuse(handshake.url));
-    // Bun ends a request after 10 s without an answer; onUpgrade may take as long as it likes:
-    // https://bun.sh/reference/bun/Serve/HostnamePortServeOptions/idleTimeout
-    server.timeout(request, 0);
     const admission = await acceptor.admit(handshake);
     if (!("accepted" in admission)) return answer(admission);
     // Bun takes the first protocol that is offered, unless there is a header; an empty one means none.
