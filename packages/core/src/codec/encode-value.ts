@@ -167,10 +167,9 @@ export class ValueEncoder {
 
   // Cycles are looked for only here: each gets here, or to too many values, and nothing else has to pay for the search.
   #tooDeep(value: object): never {
-    const first = this.#ancestors.indexOf(value);
-    if (first === -1) this.#fail(`deeper than ${WireLimit.depth} levels`);
-    const again = this.#ancestors.indexOf(value, first + 1);
-    if (again !== -1) this.#depth = again;
+    const turn = [...this.#ancestors, value].findIndex((holder, i, holders) => holders.indexOf(holder) < i);
+    if (turn === -1) this.#fail(`deeper than ${WireLimit.depth} levels`);
+    this.#depth = turn;
     this.#fail("it contains itself");
   }
 
