@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { FakeWebSocket } from "./fake-web-socket.js";
 import { settled, setUp } from "./harness.js";
 import { encode } from "./raw-server.js";
 
@@ -97,6 +98,24 @@ describe("the auth message", () => {
     expect(journal.errors).toEqual([]);
   });
 
+  it("is not sent, and opens nothing anew, where the key comes after close", async () => {
+    let give: (key: string) => void = () => undefined;
+    const key = new Promise<string>((resolve) => {
+      give = resolve;
+    });
+    const { client, journal } = connect({ auth: () => key, WSConstructor: FakeWebSocket });
+    const socket = FakeWebSocket.last;
+    socket.open();
+    client.close();
+    give("late");
+    await settled();
+    socket.open();
+    socket.receive(encode("event", 1, null));
+    expect(socket.sent).toEqual([]);
+    expect(client.client).toBeNull();
+    expect(journal.named("onMessage")).toEqual([]);
+  });
+
   it("is not sent with auth: null, and the queue goes out on open, without onAuthOk", async () => {
     const { client, journal } = connect({ auth: null }, { onConnect: () => client.send("second", [2]) });
     client.send("first", [1]);
@@ -136,12 +155,12 @@ describe("auth-ok", () => {
 
 describe("auth-rejected", () => {
   it.each([
-    ["Invalid auth key", "Invalid auth key"],
-    ["Protocol version mismatch, wanted 1, got 2", "Protocol version mismatch, wanted 1, got 2"],
-    ["an unknown reason", "an unknown reason"],
-    [5, ""],
-    ["x".repeat(1000), "x".repeat(1000)],
-  ])("with %.50s stops for good and clears the queue", async (given, reason) => {
+    ["an invalid key", "Invalid auth key", "Invalid auth key"],
+    ["another version", "Protocol version mismatch, wanted 1, got 2", "Protocol version mismatch, wanted 1, got 2"],
+    ["a reason that is not known", "Nobody knows", "Nobody knows"],
+    ["a reason that is no text", 5, ""],
+    ["a reason longer than a close frame takes", "x".repeat(1000), "x".repeat(1000)],
+  ])("for %s stops for good and clears the queue", async (_name, given, reason) => {
     const onReply = vi.fn();
     let sentInCallback: unknown = "not called";
     const { client, journal } = connect(

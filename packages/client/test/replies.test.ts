@@ -161,6 +161,31 @@ describe("reply", () => {
     expect((await second.next()).slice(2)).toEqual([null, "message"]);
     expect(second.unread).toBe(0);
   });
+
+  it("takes no room in the queue once its connection has ended", async () => {
+    const large = "x".repeat(900 * 1024);
+    const { client, journal } = connect();
+    client.on("ask", (_args, reply) => reply("answer", [large]));
+    const first = await context.server.nextPeer();
+    await first.next();
+    first.send("ask", 7, null);
+    await journal.call("onMessage");
+    expect(() => client.send("event", [large])).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    first.destroy();
+    await journal.call("onDisconnect");
+    client.send("event", [large]);
+  });
+
+  it("throws QUEUE_FULL where it has to wait and there is no room, and then waits for no answer", async () => {
+    const { client, journal } = connect();
+    client.on("ask", (_args, reply) => reply("answer", ["x".repeat(1024 * 1024)], () => undefined));
+    const peer = await context.server.nextPeer();
+    await peer.next();
+    peer.send("ask", 7, null);
+    const [error] = await journal.call("onError");
+    expect(error).toMatchObject({ code: "CALLBACK_FAILED", stage: "listener", cause: { code: "QUEUE_FULL" } });
+    expect(client.awaitingRepliesCount).toBe(0);
+  });
 });
 
 describe("connections", () => {

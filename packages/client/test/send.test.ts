@@ -86,7 +86,11 @@ describe("send", () => {
     expect(await nextArgs(peer, 1)).toEqual(["last"]);
   });
 
-  it.each(["", "ezez-ws::auth", "x".repeat(257)])("throws for the event name '%.20s'", (name) => {
+  it.each([
+    ["empty", ""],
+    ["reserved", "ezez-ws::auth"],
+    ["of 257 bytes", "x".repeat(257)],
+  ])("throws for an event name that is %s", (_name, name) => {
     const { client } = connect();
     expect(() => client.send(name, [])).toThrow(withCode("INVALID_EVENT_NAME"));
   });
@@ -173,6 +177,19 @@ describe("the queue", () => {
     second.open();
     second.receive(encode("ezez-ws::auth-ok"));
     expect([...first.sent.slice(1), ...second.sent.slice(1)].map(argument)).toEqual([...Array(11).keys()]);
+  });
+
+  it("stays before what is sent during its flush, by a listener of a socket that delivers at once", () => {
+    const { client } = connect({ WSConstructor: FakeWebSocket }, { onMessage: () => void client.send("event", [3]) });
+    for (const n of [0, 1, 2]) client.send("event", [n]);
+    const socket = FakeWebSocket.last;
+    socket.open();
+    vi.spyOn(socket, "send").mockImplementation((data) => {
+      socket.sent.push(data);
+      if (argument(data) === 0) socket.receive(encode("event", 1, null));
+    });
+    socket.receive(encode("ezez-ws::auth-ok"));
+    expect(socket.sent.slice(1).map(argument)).toEqual([0, 1, 2, 3]);
   });
 
   it("throws QUEUE_FULL over 1,000 messages, and delivers those it took", async () => {
