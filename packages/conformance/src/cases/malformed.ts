@@ -9,7 +9,7 @@ const id = json('"n:1"');
 const none = json('"l:"');
 
 /** Messages that no peer may send; each closes with 1002. */
-const MALFORMED: Readonly<Record<string, Buffer>> = {
+export const MALFORMED: Readonly<Record<string, Buffer>> = {
   "a negative length, on which the reference decoder never ends": Buffer.from("-5f\0"),
   "an empty message": Buffer.alloc(0),
   "no NUL at all": Buffer.alloc(1000, "1"),
