@@ -55,6 +55,8 @@ export interface Capabilities {
   readonly readsBehindUpgrade: boolean;
   /** What answers an upgrade that has something behind it while `onUpgrade` is pending; with 101 that is read. */
   readonly statusBehindPendingUpgrade: 101 | 400 | 505;
+  /** `request.url` is as sent whatever it holds. Otherwise `..` is resolved, and what a URL may not hold is encoded. */
+  readonly keepsUrl: boolean;
   /** The first line of an HTTP request may come in several TCP segments. */
   readonly readsRequestLineInPieces: boolean;
   /** A socket whose peer does not finish the closing handshake is given up within this time. */

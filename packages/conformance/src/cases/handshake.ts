@@ -131,6 +131,14 @@ export const handshake: Area = ({ it, capabilities }) => {
     expect(running.of("onAuthOk")[0]?.client?.request.url).toBe(path);
   });
 
+  it(`request.url is ${capabilities.keepsUrl ? "as sent" : "normalised"} where a URL parser would change it`, async (lab) => {
+    const running = await lab.start();
+    await running.authenticated({ path: "/a/../b//%2E/c?x='%27&y=1/../2" });
+    expect(running.of("onAuthOk")[0]?.client?.request.url).toBe(
+      capabilities.keepsUrl ? "/a/../b//%2E/c?x='%27&y=1/../2" : "/b//c?x=%27%27&y=1/../2",
+    );
+  });
+
   it("request.headers have lower-case names, and repeated ones are joined as HTTP says", async (lab) => {
     const running = await lab.start();
     await running.authenticated({

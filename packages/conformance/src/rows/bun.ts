@@ -13,6 +13,8 @@ export const capabilities: Capabilities = {
   readsRegisteredCloseCodes: true,
   readsBehindUpgrade: true,
   statusBehindPendingUpgrade: 400,
+  // Request.url is a parsed URL: https://url.spec.whatwg.org/#path-state
+  keepsUrl: false,
   readsRequestLineInPieces: true,
   freesClosedSocketMs: 5000,
 };

@@ -15,6 +15,7 @@ export const capabilities: Capabilities = {
   // https://github.com/uNetworking/uWebSockets/blob/master/src/HttpParser.h
   readsBehindUpgrade: false,
   statusBehindPendingUpgrade: 505,
+  keepsUrl: true,
   // https://github.com/uNetworking/uWebSockets/issues/1776
   readsRequestLineInPieces: false,
   // A timer of its own, of up to 16 s.

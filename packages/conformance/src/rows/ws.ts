@@ -13,6 +13,7 @@ export const capabilities: Capabilities = {
   readsRegisteredCloseCodes: true,
   readsBehindUpgrade: true,
   statusBehindPendingUpgrade: 101,
+  keepsUrl: true,
   readsRequestLineInPieces: true,
   freesClosedSocketMs: 5000,
 };
