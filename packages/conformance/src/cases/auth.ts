@@ -84,7 +84,7 @@ export const auth: Area = ({ it, capabilities }) => {
   });
 
   it("does not take other messages for the auth message: the timeout still comes", async (lab) => {
-    const running = await lab.start({ authTimeoutMs: 100 });
+    const running = await lab.start({ authTimeoutMs: 300 });
     const wire = await running.open();
     wire.event("a");
     wire.frame(9);
@@ -93,7 +93,7 @@ export const auth: Area = ({ it, capabilities }) => {
   });
 
   it("does not time out once authenticated", async (lab) => {
-    const running = await lab.start({ authTimeoutMs: 150 });
+    const running = await lab.start({ authTimeoutMs: 500 });
     const wire = await running.authenticated();
     const late = await running.open();
     expect((await late.closed()).code).toBe(4408);
@@ -216,7 +216,7 @@ export const auth: Area = ({ it, capabilities }) => {
 
   it("the auth timeout does not run while onAuthRequest decides", async (lab) => {
     const decision = gate<boolean>();
-    const running = await lab.start({ authTimeoutMs: 100 }, { onAuthRequest: () => decision.passed });
+    const running = await lab.start({ authTimeoutMs: 500 }, { onAuthRequest: () => decision.passed });
     const wire = await running.open();
     wire.auth();
     await running.called("onAuthRequest");
