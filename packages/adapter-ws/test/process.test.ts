@@ -20,6 +20,7 @@ describe.concurrent("the process ends by itself, with code 0", () => {
     "after close, with clients connected",
     "after close, with clients that never answer",
     "after close, with an HTTP server of the user's that closes",
+    "and counted its connections from 0 over two servers",
     "where the server was never started",
     "where start failed",
   ]) {

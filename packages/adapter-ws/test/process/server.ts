@@ -47,6 +47,21 @@ const scenarios: Record<string, () => Promise<void>> = {
     await running.close();
     http.close();
   },
+  "and counted its connections from 0 over two servers": async () => {
+    const ids: number[] = [];
+    const running = [server({ port: 0 }), server({ port: 0 })];
+    for (const one of running) await one.start();
+    for (const one of [...running, ...running]) {
+      const wire = await Wire.open(one.address()?.port ?? 0);
+      wire.auth();
+      // The event that onAuthRequest sends, and auth-ok.
+      await wire.next();
+      await wire.next();
+      ids.push(...one.clients.slice(-1).map(({ connectionId }) => connectionId));
+    }
+    for (const one of running) await one.close();
+    if (ids.join() !== "0,1,2,3") throw new Error(`counted ${ids}`);
+  },
   "where the server was never started": async () => {
     server({ port: 0 });
     server({ noServer: true });
