@@ -4,6 +4,7 @@ import { auth } from "./cases/auth.js";
 import { backpressure } from "./cases/backpressure.js";
 import { broadcast } from "./cases/broadcast.js";
 import { callbacks } from "./cases/callbacks.js";
+import { churn } from "./cases/churn.js";
 import { connection } from "./cases/connection.js";
 import { handshake } from "./cases/handshake.js";
 import { heartbeat } from "./cases/heartbeat.js";
@@ -28,6 +29,7 @@ const areas: Readonly<Record<string, Area>> = {
   heartbeat,
   shutdown,
   callbacks,
+  churn,
 };
 
 const CASE_TIMEOUT_MS = 20_000;
