@@ -229,10 +229,11 @@ export class EZEZServer<
   async #close(timeoutMs: number): Promise<void> {
     const started = this.#state === "started";
     this.#state = "closed";
+    // At once, so that from here on nothing is sent or dispatched.
+    for (const session of this.#sessions) session.shutDown(CloseCode.goingAway);
     // A server that is still about to listen cannot stop yet; why it could not listen is start's to tell.
     await this.#listening?.catch(() => undefined);
     const stopped = started ? this.listener.stop() : undefined;
-    for (const session of this.#sessions) session.shutDown(CloseCode.goingAway);
     await this.#waitForPeers(timeoutMs);
     await stopped;
   }

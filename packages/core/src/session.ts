@@ -280,9 +280,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   #takeToken(perSecond: number): boolean {
     const now = performance.now();
-    if (this.#refilledAt > 0) {
-      this.#tokens = Math.min(perSecond, this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond);
-    }
+    this.#tokens = Math.min(perSecond, this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond);
     this.#refilledAt = now;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
