@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
 import { until, within } from "../wait.js";
@@ -123,5 +124,26 @@ export const shutdown: Area = ({ it }) => {
     const answer = await within(wire.response, "an answer").catch(() => undefined);
     expect(answer === undefined || answer.status === 503).toBe(true);
     expect(running.count("onDisconnect")).toBe(0);
+  });
+
+  it("close resolves although an onUpgrade never settles, and that peer is let go", async (lab) => {
+    const running = await lab.start({}, { onUpgrade: () => new Promise(() => undefined) });
+    const wire = await lab.keep(Promise.resolve(new Wire(running.port)));
+    await running.called("onUpgrade");
+    await within(running.server.close({ timeoutMs: 100 }), "close");
+    await wire.gone();
+  });
+
+  it("close resolves although others are connected that are no WebSocket", async (lab) => {
+    const running = await lab.start();
+    const sockets = ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"].map((text) => {
+      const socket = connect({ port: running.port, host: "127.0.0.1" });
+      socket.on("error", () => undefined);
+      socket.write(text);
+      return socket;
+    });
+    await running.answersOthers();
+    await within(running.server.close({ timeoutMs: 100 }), "close");
+    for (const socket of sockets) socket.destroy();
   });
 };
