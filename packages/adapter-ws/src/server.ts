@@ -37,9 +37,14 @@ export type WsOptions = Omit<ServerOptions, OwnOptions> & {
 
 // A peer has this long to send its upgrade request.
 const HANDSHAKE_MS = 10_000;
-// As long as the core gives a peer that we close: ws waits 30 s for one that closed and keeps its TCP connection.
-// Not in the types of ws yet.
-const DEFAULTS = { closeTimeout: 2000 };
+const DEFAULTS = {
+  // As long as the core gives a peer that we close: ws waits 30 s for one that closed and keeps its TCP connection.
+  // Not in the types of ws yet.
+  closeTimeout: 2000,
+  // Promises settle between two messages that come in one TCP segment, as on every other runtime: an `onDisconnect` or
+  // an `onError` is not overtaken, and a decision on the auth key that needs no I/O is there for the next message.
+  allowSynchronousEvents: false,
+};
 
 const checkWhere = ({ port, server, noServer }: WsOptions): void => {
   const given = [port !== undefined, server !== undefined, noServer === true].filter(Boolean).length;
