@@ -1,9 +1,11 @@
 import type { ResolvedOptions } from "./options.js";
 import type { Admission, Handshake, Refusal } from "./socket.js";
 
+const TEXT = "text/plain; charset=utf-8";
+
 const refusal = (status: number, body: string, headers: Record<string, string> = {}): Refusal => ({
   status,
-  headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  headers: { "content-type": TEXT, ...headers },
   body: `${body}\n`,
 });
 
@@ -50,14 +52,18 @@ export const admissionOf = (answer: unknown): true | Refusal => {
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
     throw new TypeError("onUpgrade must give true or an object with an HTTP status from 200 to 599");
   }
+  let hasType = false;
   for (const [name, value] of Object.entries(Object(headers) as object)) {
     // A value may repeat what the peer sent: none may end its line and begin another.
     if (!HEADER_NAME.test(name) || typeof value !== "string" || !HEADER_VALUE.test(value)) {
       throw new TypeError(`onUpgrade gave a header that HTTP cannot carry: ${JSON.stringify(name)}`);
     }
+    hasType ||= name.toLowerCase() === "content-type";
   }
   if (typeof body !== "string") throw new TypeError("onUpgrade must give its body as a string");
-  return { status: status as number, headers: { ...(headers as Record<string, string>) }, body };
+  // Where a body has no type, Bun adds one and others leave the browser to guess.
+  const type = body === "" || hasType ? {} : { "content-type": TEXT };
+  return { status: status as number, headers: { ...type, ...(headers as Record<string, string>) }, body };
 };
 
 // RFC 9110 sections 5.6.2 and 5.5.
