@@ -1,0 +1,235 @@
+import { Opcode } from "../frames.js";
+import { decode, encode } from "../messages.js";
+import { DEADLINE_MS, gate, within } from "../wait.js";
+import { Application } from "./application.js";
+import type { RawPeer, Running, StartRow } from "./row.js";
+import type { Sent, Session, Step } from "./session.js";
+import { type Ids, show, showFrame, showResponse, showSent } from "./show.js";
+
+const FOREVER_MS = 2 ** 31 - 1;
+const BARRIER = "barrier ";
+
+/** A peer, and all that it sent and saw. */
+class Recorded {
+  readonly lines: string[] = [];
+  /** The connection was upgraded, so its end is told to `onDisconnect`. */
+  upgraded = false;
+  ended = false;
+  readonly over: Promise<void>;
+  readonly #peer: RawPeer;
+  readonly #ids: Ids;
+  readonly #questions: number[] = [];
+  readonly #barriers = new Map<string, () => void>();
+  #barrier = 0;
+  #lastId = 0;
+  #leaves = false;
+
+  constructor(peer: RawPeer, ids: Ids) {
+    this.#peer = peer;
+    this.#ids = ids;
+    this.over = this.#read();
+  }
+
+  send(messages: readonly Sent[]): void {
+    for (const sent of messages) {
+      if (this.ended || this.#leaves) this.lines.push("is gone");
+      else this.#send(sent);
+    }
+  }
+
+  vanish(how: "reset" | "endTcp"): void {
+    if (this.ended || this.#leaves) return;
+    this.#leaves = true;
+    this.lines.push(`-> ${how}`);
+    this.#peer[how]();
+  }
+
+  /** Waits until the server has answered all that was sent: its pong comes behind everything, and so does its close. */
+  async quiet(): Promise<void> {
+    if (this.ended) return;
+    if (this.#leaves || !this.#peer.isOpen) {
+      await this.over;
+      return;
+    }
+    const payload = `${BARRIER}${++this.#barrier}`;
+    const passed = gate<void>();
+    this.#barriers.set(payload, passed.open);
+    this.#peer.frame(Opcode.ping, Buffer.from(payload));
+    await Promise.race([passed.passed, this.over]);
+  }
+
+  destroy(): void {
+    this.#peer.destroy();
+  }
+
+  #send(sent: Sent): void {
+    if ("close" in sent) {
+      const [code, reason] = sent.close;
+      this.#leaves = true;
+      this.lines.push(`-> close ${code ?? "without a code"} ${show(reason ?? "")}`);
+      this.#peer.close(code, reason);
+    } else if ("text" in sent) this.#frame(Opcode.text, Buffer.from(sent.text), `text ${show(sent.text)}`);
+    else if ("ping" in sent) this.#frame(Opcode.ping, Buffer.from(sent.ping), `ping ${show(sent.ping)}`);
+    else {
+      const payload = this.#bytes(sent);
+      this.#frame(Opcode.binary, payload, `binary ${showSent(payload, this.#ids)}`);
+    }
+  }
+
+  #frame(opcode: number, payload: Buffer, text: string): void {
+    this.lines.push(`-> ${text}`);
+    this.#peer.frame(opcode, payload);
+  }
+
+  #bytes(sent: Exclude<Sent, { close: unknown } | { text: unknown } | { ping: unknown }>): Buffer {
+    if ("auth" in sent) return encode("ezez-ws::auth", ...sent.auth);
+    if ("parts" in sent) return encode(...sent.parts);
+    if ("hex" in sent) return Buffer.from(sent.hex, "hex");
+    if ("size" in sent) return Buffer.alloc(sent.size, "x");
+    return encode(sent.event, ++this.#lastId, this.#answered(sent.answers), ...(sent.args ?? []));
+  }
+
+  #answered(answers: number | "unknown" | undefined): number | null {
+    if (answers === undefined) return null;
+    if (answers === "unknown" || this.#questions.length === 0) return 2 ** 40;
+    return this.#questions[answers % this.#questions.length] ?? null;
+  }
+
+  #noteQuestion([eventName, eventId, , what]: unknown[]): void {
+    if (eventName === "c" && what === "question" && typeof eventId === "number") this.#questions.push(eventId);
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const frame = await this.#peer.nextFrame("a frame", FOREVER_MS).catch(() => undefined);
+      if (frame === undefined) break;
+      const text = frame.payload.toString();
+      if (frame.opcode === Opcode.pong && text.startsWith(BARRIER)) {
+        this.#barriers.get(text)?.();
+        continue;
+      }
+      this.lines.push(`<- ${showFrame(frame, this.#ids)}`);
+      if (frame.opcode === Opcode.binary) this.#noteQuestion(decode(frame.payload));
+    }
+    const { code, reason } = await this.#peer.closed();
+    this.lines.push(`<- ${code === 1006 ? "the end, without a close frame" : `close ${code} ${show(reason)}`}`);
+    if (this.#peer.pings > 0) this.lines.push(`<- ${this.#peer.pings} pings`);
+    this.ended = true;
+  }
+}
+
+/** Plays one session and writes down all that can be observed of it. */
+class Recording {
+  readonly #session: Session;
+  readonly #app: Application;
+  readonly #running: Running;
+  readonly #peers = new Map<string, Recorded>();
+  readonly #text: string[] = [];
+
+  constructor(session: Session, app: Application, running: Running) {
+    this.#session = session;
+    this.#app = app;
+    this.#running = running;
+  }
+
+  async play(): Promise<string> {
+    const { title, options, steps } = this.#session;
+    this.#text.push(`# ${title}`, `options ${show(options)}`);
+    try {
+      for (const [at, step] of [...steps, { step: "close" } as const].entries()) {
+        this.#text.push("", `## ${at + 1}. ${describeStep(step)}`);
+        await within(this.#play(step), `${title}, step ${at + 1}: ${describeStep(step)}`, DEADLINE_MS);
+        this.#writeStep("by" in step && Object.keys(step.by).length > 1);
+      }
+    } catch (error) {
+      this.#writeStep(false);
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.#text.join("\n")}`);
+    } finally {
+      for (const peer of this.#peers.values()) peer.destroy();
+      await this.#running.server.close({ timeoutMs: 100 });
+    }
+    return `${this.#text.join("\n")}\n`;
+  }
+
+  async #play(step: Step): Promise<void> {
+    switch (step.step) {
+      case "connect": {
+        const path = `${step.path ?? "/"}?peer=${step.peer}`;
+        const raw = this.#running.connect({ path, ...(step.headers === undefined ? {} : { headers: step.headers }) });
+        const peer = new Recorded(raw, this.#app.idsOf(step.peer));
+        this.#peers.set(step.peer, peer);
+        const response = await raw.response;
+        peer.lines.push(`<- ${showResponse(response)}`);
+        peer.upgraded = response.status === 101;
+        if (!peer.upgraded) peer.destroy();
+        peer.send(step.send ?? []);
+        break;
+      }
+      case "send":
+        for (const [peer, messages] of Object.entries(step.by)) this.#peers.get(peer)?.send(messages);
+        break;
+      case "decide":
+        this.#app.settle(step.peer, step.answer);
+        break;
+      case "serve":
+        for (const act of step.acts) this.#app.perform(act, undefined);
+        break;
+      case "vanish":
+        this.#peers.get(step.peer)?.vanish(step.how);
+        break;
+      case "expire":
+        await this.#peers.get(step.peer)?.over;
+        break;
+      case "close":
+        await this.#running.server.close();
+    }
+    await this.#quiet();
+  }
+
+  /** Two rounds: first all that was sent has been dispatched, then all that was sent on that has arrived. */
+  async #quiet(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      await Promise.all([...this.#peers.values()].map((peer) => peer.quiet()));
+    }
+    for (const [name, peer] of this.#peers) {
+      if (peer.upgraded && peer.ended) await this.#app.disconnection(name).passed;
+    }
+  }
+
+  #writeStep(perPeer: boolean): void {
+    const lines = this.#app.lines.splice(0);
+    if (perPeer) lines.sort((a, b) => (a.peer < b.peer ? -1 : a.peer > b.peer ? 1 : 0));
+    for (const { peer, text } of lines) this.#text.push(`server ${peer.padEnd(1)} ${text}`);
+    for (const [name, peer] of this.#peers) {
+      for (const line of peer.lines.splice(0)) this.#text.push(`peer   ${name} ${line}`);
+    }
+    for (const change of this.#app.changes()) this.#text.push(`state  ${change}`);
+  }
+}
+
+const describeStep = (step: Step): string => {
+  switch (step.step) {
+    case "connect":
+      return `${step.peer} connects`;
+    case "send":
+      return `${Object.keys(step.by).join(" and ")} ${Object.keys(step.by).length > 1 ? "send at once" : "sends"}`;
+    case "decide":
+      return `onAuthRequest of ${step.peer} ${step.answer === "fail" ? "rejects" : `resolves to ${step.answer}`}`;
+    case "serve":
+      return "the server acts";
+    case "vanish":
+      return `${step.peer} vanishes`;
+    case "expire":
+      return `${step.peer} is given up`;
+    case "close":
+      return "the server closes";
+  }
+};
+
+/** The transcript of one session on one row. */
+export const record = async (start: StartRow, session: Session): Promise<string> => {
+  const app = new Application(session);
+  const running = await start(session.options, app.callbacks);
+  app.server = running.server;
+  return new Recording(session, app, running).play();
+};
