@@ -19,11 +19,13 @@ import {
   resolveClientOptions,
 } from "./options.js";
 import { Queue } from "./queue.js";
-import { type ClientEvent, type ClientState, clientStep } from "./reconnect.js";
+import { reconnectDelay } from "./reconnect.js";
 import { findWebSocket, importWebSocket, type WebSocketConstructor, type WebSocketLike } from "./web-socket.js";
 
 // Ids of broadcasts begin far above these.
 const FIRST_IDS = 2 ** 31 - 1;
+// A connection that the server accepted so long ago is no failure when it ends.
+const STABLE_MS = 10_000;
 
 /**
  * A client of an ezez-ws server. It connects at once, and again whenever the connection is lost, until `close`.
@@ -39,9 +41,13 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   readonly #queue = new Queue<Pending>();
   readonly #emitter: Emitter<ListenerCall>;
   readonly #host: ConnectionHost;
-  #state: ClientState = { name: "connecting", failures: 0 };
   #connection: Connection | undefined;
   #waiting: ReturnType<typeof setTimeout> | undefined;
+  // Connections and attempts that failed since the last stable connection.
+  #failures = 0;
+  // When the server accepted the current connection.
+  #acceptedAt = Infinity;
+  #stopped = false;
   // Whether url and protocols have ever passed the WebSocket class.
   #constructed = false;
   // One counter for all connections, so that queued messages keep their numbers.
@@ -79,7 +85,8 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
       nextEventId: () => ++this.#lastId,
       run: (stage, call) => this.#run(stage, call),
       report: (error) => this.#report(error),
-      step: (event) => this.#step(event),
+      accepted: () => this.#accepted(),
+      ended: (code, final) => this.#ended(code, final),
     };
     this.#connect();
   }
@@ -145,7 +152,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     const bytes = this.#codec.encode(eventName, ids.eventId, null, args ?? []);
     const message = { bytes, ids, onReply: onReply as AnyOnReply | undefined };
     // Behind what still waits.
-    const direct = this.#state.name === "ready" && this.#queue.size === 0;
+    const direct = this.#connection?.isReady && this.#queue.size === 0;
     return (direct && this.#connection?.channel.hand(message)) || this.#enqueue(message) ? ids : undefined;
   }
 
@@ -161,13 +168,21 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
 
   /** Closes with 1000, for good. What was queued is dropped, and nothing more is dispatched. */
   close(): void {
-    this.#step({ type: "stop" });
+    if (this.#stopped) return;
+    this.#stop();
+    clearTimeout(this.#waiting);
+    this.#connection?.disconnect();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#queue.retain(() => false);
   }
 
   #enqueue(message: Pending): boolean {
     const { sendWhenNotConnected, maxAwaitingReplies } = this.#options;
     const queues = this.alive || sendWhenNotConnected === "queueAfterAuth";
-    if (!queues || this.#state.name === "stopped") return this.#notSent();
+    if (!queues || this.#stopped) return this.#notSent();
     if (message.onReply !== undefined && this.awaitingRepliesCount >= maxAwaitingReplies) {
       const text = `${maxAwaitingReplies} messages wait for a reply already`;
       throw new EZEZError("TOO_MANY_AWAITING_REPLIES", text, { stage: "send" });
@@ -206,30 +221,20 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     }
   }
 
-  #step(event: ClientEvent): void {
-    const { state, effects } = clientStep(this.#state, event);
-    this.#state = state;
-    for (const effect of effects) {
-      switch (effect.type) {
-        case "connect":
-          this.#connect();
-          break;
-        case "flushQueue":
-          this.#flush();
-          break;
-        case "clearQueue":
-          this.#queue.retain(() => false);
-          break;
-        case "disconnect":
-          this.#connection?.disconnect();
-          break;
-        case "wait":
-          this.#waiting = setTimeout(() => this.#step({ type: "elapsed" }), effect.ms);
-          break;
-        case "cancelWait":
-          clearTimeout(this.#waiting);
-      }
+  #accepted(): void {
+    this.#acceptedAt = performance.now();
+    this.#flush();
+  }
+
+  #ended(code: number, final: boolean): void {
+    if (this.#stopped) return;
+    if (final) {
+      this.#stop();
+      return;
     }
+    if (performance.now() - this.#acceptedAt >= STABLE_MS) this.#failures = 0;
+    this.#acceptedAt = Infinity;
+    this.#waiting = setTimeout(() => this.#connect(), reconnectDelay(this.#failures++, code, Math.random()));
   }
 
   #flush(): void {

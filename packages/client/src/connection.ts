@@ -19,7 +19,6 @@ import {
 } from "@ezez-ws/core";
 import type { ClientCallbacks, ResolvedClientOptions } from "./options.js";
 import type { Queue } from "./queue.js";
-import type { ClientEvent } from "./reconnect.js";
 import { bindWebSocket, type ClientSocket, type ClientSocketHandler, type WebSocketLike } from "./web-socket.js";
 
 export type AnyOnReply = (eventName: string, args: unknown[], reply: unknown, ids: Ids) => unknown;
@@ -48,7 +47,10 @@ export interface ConnectionHost {
   /** Calls the user's code; what it throws or rejects with becomes one `onError`. */
   run(stage: string, call: () => unknown): void;
   report(error: EZEZError): void;
-  step(event: ClientEvent): void;
+  /** auth-ok came, or no auth was asked for. */
+  accepted(): void;
+  /** The connection, or the attempt at it, is over; `final` where no other may follow. */
+  ended(code: number, final: boolean): void;
 }
 
 /** `opened`: not authenticated yet. `asked`: the auth message is sent. */
@@ -85,6 +87,11 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
 
   get isOpen(): boolean {
     return this.alive && this.#socket?.isOpen === true;
+  }
+
+  /** Open, and accepted by the server. */
+  get isReady(): boolean {
+    return this.#phase === "ready";
   }
 
   get raw(): WebSocketLike | null {
@@ -147,8 +154,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   open(): void {
     if (!this.alive) return;
     this.#phase = "opened";
-    this.#host.step({ type: "opened" });
-    this.#run("onConnect", () => this.#host.callbacks.onConnect?.());
+    this.#tell("onConnect");
     const { auth } = this.#host.options;
     if (auth === null) this.#accept();
     else if (typeof auth === "string") this.#authenticate(auth);
@@ -221,8 +227,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   }
 
   onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
-    const { onMessage } = this.#host.callbacks as { onMessage?: AnyOnReply };
-    this.#host.run("onMessage", () => onMessage?.(eventName, args, reply, ids));
+    this.#tell("onMessage", eventName, args, reply, ids);
   }
 
   onReply(onReply: AnyOnReply, { eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
@@ -233,9 +238,10 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     this.#host.emitter.emit(eventName, { connection: this, args, reply, ids });
   }
 
-  // One callback may have closed the connection before the next.
-  #run(stage: string, call: () => unknown): void {
-    if (this.alive) this.#host.run(stage, call);
+  // The wire knows no event types: the declared ones begin here.
+  #tell(name: Exclude<keyof ClientCallbacks<TEvents>, "onError">, ...parameters: unknown[]): void {
+    const callbacks = this.#host.callbacks as Record<string, ((...parameters: unknown[]) => unknown) | undefined>;
+    if (callbacks[name] !== undefined) this.#host.run(name, () => callbacks[name]?.(...parameters));
   }
 
   #report(code: EZEZErrorCode, message: string, stage: string, cause?: unknown): void {
@@ -267,8 +273,8 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     if (!this.alive) return;
     const asked = this.#phase === "asked";
     this.#phase = "ready";
-    this.#host.step({ type: "accepted", now: performance.now() });
-    if (asked) this.#run("onAuthOk", () => this.#host.callbacks.onAuthOk?.());
+    this.#host.accepted();
+    if (asked && this.alive) this.#tell("onAuthOk");
   }
 
   #reject(given: unknown): void {
@@ -276,7 +282,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     const timeout = reason === RejectReason.timeout;
     const final = !timeout && reason !== RejectReason.verificationFailed;
     this.#end(timeout ? CloseCode.authTimeout : CloseCode.unauthorized, reason, final);
-    this.#host.run("onAuthRejected", () => this.#host.callbacks.onAuthRejected?.(reason));
+    this.#tell("onAuthRejected", reason);
   }
 
   /** The server broke a rule: report it and close. */
@@ -295,16 +301,9 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     this.#host.queue.retain((message) => message.connection !== this);
     // A reason of the server's may be longer than a close frame takes, and it knows it.
     if (closes) this.#socket?.close(code, code === CloseCode.protocolError ? reason : "");
-    const { options, callbacks } = this.#host;
-    this.#host.step({
-      type: "ended",
-      code,
-      final: final || !options.autoReconnect,
-      now: performance.now(),
-      random: Math.random(),
-    });
+    this.#host.ended(code, final || !this.#host.options.autoReconnect);
     if (!opened) return;
     // In a microtask, as on the server: whoever closes returns before it is told.
-    Promise.resolve().then(() => this.#host.run("onDisconnect", () => callbacks.onDisconnect?.(code, reason)));
+    Promise.resolve().then(() => this.#tell("onDisconnect", code, reason));
   }
 }

@@ -149,6 +149,20 @@ describe("the attempts", () => {
     expect(delays).toEqual([250, 500, 250, 500]);
   });
 
+  it("wait longer also after 10 s over which the server did not accept the client", () => {
+    vi.useFakeTimers();
+    context.random.mockReturnValue(0.5);
+    connect({ WSConstructor: FakeWebSocket });
+    const delays = [true, false, false].map((accepts) => {
+      FakeWebSocket.last.open();
+      if (accepts) FakeWebSocket.last.receive(encode("ezez-ws::auth-ok"));
+      else vi.advanceTimersByTime(60_000);
+      FakeWebSocket.last.end(1001);
+      return nextDelay();
+    });
+    expect(delays).toEqual([250, 500, 1000]);
+  });
+
   it("wait 5 s or more after close code 4429", () => {
     vi.useFakeTimers();
     connect({ WSConstructor: FakeWebSocket });
