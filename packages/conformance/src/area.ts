@@ -1,8 +1,8 @@
 import type { Lab } from "./lab.js";
 import type { Capabilities, CreateServer } from "./row.js";
 
-/** Declares one case, which gets a lab of its own. */
-export type Case = (sentence: string, run: (lab: Lab) => Promise<void>) => void;
+/** Declares one case, which gets a lab of its own, and more time where it is long. */
+export type Case = (sentence: string, run: (lab: Lab) => Promise<void>, timeoutMs?: number) => void;
 
 /** Declares the cases of one area of the contract. */
 export type Area = (given: {

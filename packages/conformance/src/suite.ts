@@ -49,8 +49,8 @@ export const describeAdapter = (name: string, create: CreateServer, capabilities
     for (const [area, declare] of Object.entries(areas)) {
       describe(area, () => {
         declare({
-          it: (sentence, body) => test.concurrent(sentence, run(create, body), CASE_TIMEOUT_MS),
-          alone: (sentence, body) => test.sequential(sentence, run(create, body), CASE_TIMEOUT_MS),
+          it: (sentence, body, ms = CASE_TIMEOUT_MS) => test.concurrent(sentence, run(create, body), ms),
+          alone: (sentence, body, ms = CASE_TIMEOUT_MS) => test.sequential(sentence, run(create, body), ms),
           capabilities,
           create,
         });
