@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { findChromium, launchChromium } from "./chromium.js";
 import { DEMO_KEY } from "./events.js";
+import { findRuntimes, serveOthers } from "./runtimes.js";
 import { buildPage, openWebsite } from "./web.js";
 
 const DOCS = fileURLToPath(new URL("../../docs/images", import.meta.url));
@@ -150,7 +151,8 @@ const main = async (folder: string, all: boolean): Promise<void> => {
   const executable = findChromium();
   if (executable === undefined) throw new Error("no Chromium is installed; the variable CHROMIUM can name one");
   await mkdir(folder, { recursive: true });
-  const website = await openWebsite({ page: await buildPage(), port: 0 });
+  const others = await serveOthers(await findRuntimes());
+  const website = await openWebsite({ page: await buildPage(), port: 0, others });
   const browser = await launchChromium(executable);
   try {
     const { url } = website;
@@ -195,7 +197,7 @@ const main = async (folder: string, all: boolean): Promise<void> => {
     await shoot(anna, folder, "reconnecting.png");
   } finally {
     await browser.close();
-    await website.close();
+    await Promise.all([website, ...others].map((one) => one.close()));
   }
 };
 

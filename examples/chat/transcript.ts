@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 const NAME = 8;
 const EVENT = 10;
 
@@ -7,6 +9,8 @@ const CODES: Record<Colour, number> = { dim: 2, bold: 1, green: 32, red: 31, cya
 
 /** Prints who sent what to whom, and what was checked. */
 export class Transcript {
+  /** What was printed, without colours. */
+  readonly lines: string[] = [];
   readonly #print: (line: string) => void;
   readonly #coloured: boolean;
   #steps = 0;
@@ -15,7 +19,10 @@ export class Transcript {
   checks = 0;
 
   constructor(print: (line: string) => void, coloured = false) {
-    this.#print = print;
+    this.#print = (text) => {
+      this.lines.push(...stripVTControlCharacters(text).split("\n"));
+      print(text);
+    };
     this.#coloured = coloured;
   }
 
@@ -50,6 +57,21 @@ export class Transcript {
     return this.#coloured ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
   }
 }
+
+/** Ids and ports, which are never the same twice, by the order in which they come. */
+export const normalise = (lines: readonly string[]): string[] => {
+  const numbered = (pattern: RegExp, name: string): ((line: string) => string) => {
+    const seen: string[] = [];
+    return (line) =>
+      line.replace(pattern, (text) => {
+        if (!seen.includes(text)) seen.push(text);
+        return `<${name} ${seen.indexOf(text) + 1}>`;
+      });
+  };
+  const ids = numbered(/\b\d{19}n\b/gu, "id");
+  const ports = numbered(/(?<=127\.0\.0\.1:)\d+\b/gu, "port");
+  return lines.map((line) => ports(ids(line)));
+};
 
 /** A value as one would write it in a program. */
 export const show = (value: unknown): string => {

@@ -1,15 +1,20 @@
-// The chat on a page: one node:http server for the page and, on its path /ws, the chat.
+// The chat on a page: one node:http server for the page, the list of servers and, on its path /ws, the chat.
 import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { EZEZWebsocketServer } from "@ezez-ws/adapter-ws";
 import { build } from "esbuild";
+import { WS_PATH } from "./adapters.js";
 import { DEMO_KEY } from "./events.js";
+import { type Served, type ServerName, WS_ON_NODE } from "./runtimes.js";
 import { type Chat, createChat } from "./server.js";
-
-export const WS_PATH = "/ws";
 
 /** What is served, by path. */
 export type Page = ReadonlyMap<string, { type: string; body: string }>;
+
+/** What the page is told of each server, at /servers.json. */
+export interface ListedServer extends ServerName {
+  url: string;
+}
 
 export interface Website {
   readonly url: string;
@@ -23,6 +28,8 @@ export interface WebsiteOptions {
   port: number;
   /** Try the ports after it where it is taken. */
   orNextFree?: boolean | undefined;
+  /** Chats on other servers that the page can choose; they are not closed with this one. */
+  others?: readonly Served[] | undefined;
   secondsToAnswer?: number | undefined;
 }
 
@@ -41,8 +48,14 @@ export const buildPage = async (tsconfig = process.env.TSX_TSCONFIG_PATH): Promi
   ]);
 };
 
-export const openWebsite = async ({ page, port, orNextFree, secondsToAnswer }: WebsiteOptions): Promise<Website> => {
-  const http = servePage(page);
+export const openWebsite = async ({
+  page,
+  port,
+  orNextFree,
+  others = [],
+  secondsToAnswer,
+}: WebsiteOptions): Promise<Website> => {
+  const http = servePage(page, others);
   const chat = createChat(EZEZWebsocketServer, {
     transport: { server: http, path: WS_PATH },
     key: DEMO_KEY,
@@ -76,23 +89,54 @@ const bundle = async (entry: URL, tsconfig: string | undefined): Promise<string>
   return outputFiles.map(({ text }) => text).join("");
 };
 
+/** Each server under the name by which the page was asked for. */
+const listServers = ({ headers: { host = "" } }: IncomingMessage, others: readonly Served[]): ListedServer[] => {
+  // It also goes into a header of ours, so nothing but a host.
+  const [, hostname, port] = /^([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/iu.exec(host) ?? [];
+  const urlOf = (suffix: string): string => `ws://${hostname ?? "localhost"}${suffix}${WS_PATH}`;
+  return [
+    { ...WS_ON_NODE, url: urlOf(port ?? "") },
+    ...others.map((other) => ({
+      id: other.id,
+      name: other.name,
+      runtime: other.runtime,
+      url: urlOf(`:${other.port}`),
+    })),
+  ];
+};
+
+const policy = (servers: ListedServer[]): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob: data:",
+    `connect-src 'self' ${servers.map(({ url }) => new URL(url).origin).join(" ")}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+
 const HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
 };
 
-const servePage = (page: Page): Server =>
+const servePage = (page: Page, others: readonly Served[]): Server =>
   createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    const file = page.get(pathname);
+    const servers = listServers(request, others);
+    const list = { type: "application/json", body: JSON.stringify(servers) };
+    const file = pathname === "/servers.json" ? list : page.get(pathname);
     if (file === undefined) {
       response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n");
       return;
     }
-    response.writeHead(200, { ...HEADERS, "content-type": file.type });
+    response.writeHead(200, {
+      ...HEADERS,
+      "content-security-policy": policy(servers),
+      "content-type": file.type,
+    });
     response.end(request.method === "HEAD" ? undefined : file.body);
   });
 

@@ -14,6 +14,7 @@ import {
 } from "../events.js";
 import { avatar, el, find } from "./dom.js";
 import { readPicture } from "./picture.js";
+import { findServers } from "./servers.js";
 import { type Bubble, type Draft, excerpt, Stream } from "./stream.js";
 
 type ChatClient = EZEZWebSocketClient<ServerEvents, ClientEvents>;
@@ -28,8 +29,9 @@ let room: RoomName = "lobby";
 let shownRoom: RoomName | undefined;
 let rooms: Room[] = [];
 let quoting: bigint | undefined;
-/** Our ids on all connections so far. */
+/** Our ids on all connections to this server so far. */
 const ours = new Set<bigint>();
+let serverId = "";
 /** Sent over this connection and not confirmed. */
 const unconfirmed = new Set<Bubble>();
 
@@ -54,10 +56,24 @@ const stream = new Stream((id, draft) => startQuoting(id, draft));
 
 // ---- Connecting
 
-const join = (key: string): void => {
-  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+const lookForServers = (): ReturnType<typeof findServers> => {
+  const found = findServers();
+  // Where it fails, joining tells.
+  found.catch(() => undefined);
+  return found;
+};
+
+let servers = lookForServers();
+
+const join = async (key: string): Promise<void> => {
+  loginSubmit.disabled = true;
+  loginSubmit.textContent = "Connecting…";
+  const server = (await servers).chosen();
+  if (server.id !== serverId) ours.clear();
+  serverId = server.id;
+  find("server", HTMLElement).textContent = `${server.name} · ${server.runtime}`;
   const ownClient: ChatClient = new EZEZWebSocketClient<ServerEvents, ClientEvents>(
-    url,
+    server.url,
     undefined,
     // Asked for at each attempt: whoever comes back is in the right room at once.
     { auth: () => encodeLogin({ key, name, room }) },
@@ -97,8 +113,6 @@ const join = (key: string): void => {
   ownClient.on("question", ([question], reply) => {
     stream.addQuestion(question, { answer: (option) => reply("choose", [option]) !== undefined });
   });
-  loginSubmit.disabled = true;
-  loginSubmit.textContent = "Connecting…";
   setConnection("connecting");
 };
 
@@ -112,9 +126,13 @@ const leave = (): void => {
   stopQuoting();
   chatPage.hidden = true;
   loginPage.hidden = false;
+  offerToJoin();
+  loginName.focus();
+};
+
+const offerToJoin = (): void => {
   loginSubmit.disabled = false;
   loginSubmit.textContent = "Join the chat";
-  loginName.focus();
 };
 
 const enter = (you: Member, where: RoomName): void => {
@@ -302,7 +320,11 @@ loginForm.addEventListener("submit", (event) => {
     (name === "" ? loginName : loginKey).focus();
     return;
   }
-  join(loginKey.value);
+  join(loginKey.value).catch((error: unknown) => {
+    complain(`The list of servers cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+    offerToJoin();
+    servers = lookForServers();
+  });
 });
 
 find("leave", HTMLButtonElement).addEventListener("click", leave);
@@ -329,15 +351,15 @@ fileField.addEventListener("change", () => {
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 // Anywhere on the page: a picture that misses the zone would otherwise replace the page.
-addEventListener("dragover", (event) => {
+window.addEventListener("dragover", (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   dropZone.classList.add("dropping");
 });
-addEventListener("dragleave", (event) => {
+window.addEventListener("dragleave", (event) => {
   if (event.relatedTarget === null) dropZone.classList.remove("dropping");
 });
-addEventListener("drop", (event) => {
+window.addEventListener("drop", (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   dropZone.classList.remove("dropping");

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { findChromium, launchChromium } from "../chromium.js";
 import { type ClientEvents, DEMO_KEY, encodeLogin, type ServerEvents } from "../events.js";
 import { drawPng } from "../png.js";
+import { findRuntimes, type Served } from "../runtimes.js";
 import { buildPage, openWebsite, type Page as Pages, type Website } from "../web.js";
 
 type ChatClient = EZEZWebSocketClient<ServerEvents, ClientEvents>;
@@ -15,6 +16,10 @@ const DEADLINE_MS = 15_000;
 const chromium = findChromium();
 const name = chromium === undefined ? "the page (skipped: no Chromium here, CHROMIUM can name one)" : "the page";
 
+const tsconfig = fileURLToPath(new URL("../tsconfig.source.json", import.meta.url));
+process.env.TSX_TSCONFIG_PATH = tsconfig;
+const bun = (await findRuntimes()).find(({ id }) => id === "bun");
+
 describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
   let browser: Browser;
   let files: Pages;
@@ -23,7 +28,7 @@ describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
   const clients: ChatClient[] = [];
 
   beforeAll(async () => {
-    files = await buildPage(fileURLToPath(new URL("../tsconfig.source.json", import.meta.url)));
+    files = await buildPage(tsconfig);
     browser = await launchChromium(chromium ?? "");
   }, 60_000);
 
@@ -69,9 +74,9 @@ describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
   };
 
   /** Somebody who is no browser. */
-  const joinFromNode = async (member: string): Promise<ChatClient> => {
+  const joinFromNode = async (member: string, port = website.port): Promise<ChatClient> => {
     const auth = encodeLogin({ key: DEMO_KEY, name: member, room: "lobby" });
-    const url = `ws://127.0.0.1:${website.port}/ws`;
+    const url = `ws://127.0.0.1:${port}/ws`;
     const client: ChatClient = new EZEZWebSocketClient<ServerEvents, ClientEvents>(url, undefined, { auth });
     clients.push(client);
     await new Promise((resolve) => client.once("welcome", resolve));
@@ -252,5 +257,72 @@ describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
     ben.send("move", ["studio"]);
     const [message] = await catchesUp;
     expect(message.text).toBe("Written while it was away");
+  });
+
+  it("says which server it is on, and offers no choice where there is one", async () => {
+    const page = await join("Anna");
+    expect(await page.textContent("#server")).toBe(`ws · Node ${process.versions.node}`);
+    expect(await page.isVisible("#compare")).toBe(false);
+    await page.click("#leave");
+    expect(await page.isVisible("#login-servers")).toBe(false);
+  });
+
+  describe.skipIf(bun?.missing !== undefined)(`with a second server (${bun?.missing ?? "on Bun"})`, () => {
+    let onBun: Served | undefined;
+
+    beforeEach(async () => {
+      onBun = await bun?.serve();
+      const others = onBun === undefined ? [] : [onBun];
+      await website.close();
+      website = await openWebsite({ page: files, port: 0, others });
+    });
+
+    afterEach(() => onBun?.close());
+
+    it("talks to the server that was chosen, and to others on it", async () => {
+      const ben = await joinFromNode("Ben", onBun?.port);
+      const page = await open();
+      await page.selectOption("#login-server", "bun");
+      await logIn(page, "Anna", DEMO_KEY);
+      await isOnline(page);
+      expect(await page.textContent("#server")).toBe(`Bun.serve · ${bun?.runtime}`);
+      expect(await page.textContent("#member-count-text")).toBe("2 here");
+      expect(website.chat.server.clients).toHaveLength(0);
+
+      const arrives = heard(ben, "message");
+      await write(page, "Hello Bun");
+      const [message] = await arrives;
+      expect(message).toMatchObject({ text: "Hello Bun", author: { name: "Anna" } });
+      await page.waitForSelector('.own[data-state=sent] .text:text-is("Hello Bun")');
+      ben.send("say", ["Hello page", message.id]);
+      await page.waitForSelector('.message:not(.own) .text:text-is("Hello page")');
+      expect(await page.textContent(".message:not(.own) .quote")).toBe("YouHello Bun");
+    });
+
+    it("opens a second window on the other server, where nothing of the first is", async () => {
+      const page = await join("Anna");
+      await write(page, "Only here");
+      await page.waitForSelector(".own[data-state=sent]");
+      const [second] = await Promise.all([page.context().waitForEvent("page"), page.click("#compare")]);
+      second.setDefaultTimeout(DEADLINE_MS);
+      await second.waitForSelector("#login-servers:not([hidden])");
+      expect(await second.inputValue("#login-server")).toBe("bun");
+      await logIn(second, "Ben", DEMO_KEY);
+      await isOnline(second);
+      expect(await second.textContent("#server")).toBe(`Bun.serve · ${bun?.runtime}`);
+      expect(await second.textContent("#member-count-text")).toBe("1 here");
+      expect(await second.locator(".message").count()).toBe(0);
+      expect(await page.textContent("#member-count-text")).toBe("1 here");
+    });
+
+    it("goes from one server to the other in one window", async () => {
+      const page = await join("Anna");
+      await page.click("#leave");
+      await page.selectOption("#login-server", "bun");
+      await page.click("#login-submit");
+      await isOnline(page);
+      expect(await page.textContent("#server")).toBe(`Bun.serve · ${bun?.runtime}`);
+      expect(website.chat.server.clients).toHaveLength(0);
+    });
   });
 });
