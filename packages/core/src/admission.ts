@@ -11,7 +11,7 @@ const refusal = (status: number, body: string, headers: Record<string, string> =
 
 export const NOT_FOUND = refusal(404, "Not Found");
 export const UPGRADE_REQUIRED = refusal(426, "Upgrade Required", { upgrade: "websocket", connection: "Upgrade" });
-export const FORBIDDEN_ORIGIN = refusal(403, "Forbidden");
+export const FORBIDDEN = refusal(403, "Forbidden");
 export const UNAVAILABLE = refusal(503, "Service Unavailable");
 export const FAILED = refusal(500, "Internal Server Error");
 
@@ -45,12 +45,13 @@ export const chooseProtocol = (
   return chosen;
 };
 
-/** What `onUpgrade` resolved to, as an admission; throws where it is neither `true` nor a refusal that HTTP can carry. */
+/** What `onUpgrade` resolved to, as an admission; throws where it is neither a boolean nor a refusal that HTTP can carry. */
 export const admissionOf = (answer: unknown): true | Refusal => {
   if (answer === true) return true;
+  if (answer === false) return FORBIDDEN;
   const { status, headers = {}, body = "" } = Object(answer) as { [K in keyof Refusal]: unknown };
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
-    throw new TypeError("onUpgrade must give true or an object with an HTTP status from 200 to 599");
+    throw new TypeError("onUpgrade must give a boolean or an object with an HTTP status from 200 to 599");
   }
   let hasType = false;
   for (const [name, value] of Object.entries(Object(headers) as object)) {

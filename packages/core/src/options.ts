@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, invalid } from "./checks.js";
+import { checkFunctions, integer, invalid, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
 import type { CodecOptions } from "./codec/options.js";
 import type {
   CallbackResult,
@@ -11,12 +11,8 @@ import type {
 import type { EZEZError } from "./errors.js";
 import type { Handshake, Refusal } from "./socket.js";
 
-export { checkInteger };
-
 const KiB = 1024;
 const MiB = 1024 * KiB;
-// The longest delay that setTimeout takes.
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** A client whose event types do not matter, as options see it. */
 export type AnyServerClient = Pick<
@@ -110,8 +106,8 @@ export interface Callbacks<
   TContext extends object = Record<string, never>,
   TSocket = unknown,
 > {
-  /** Before the upgrade, with what will be `client.request`. Anything but `true` refuses. */
-  onUpgrade?: ((request: Handshake) => true | Refusal | Promise<true | Refusal>) | undefined;
+  /** Before the upgrade, with what will be `client.request`. `true` upgrades, `false` refuses with 403. */
+  onUpgrade?: ((request: Handshake) => boolean | Refusal | Promise<boolean | Refusal>) | undefined;
   /** Decides on a client's key. Only `true` accepts. */
   onAuthRequest: (client: EZEZServerClient<In, Out, TContext, TSocket>, auth: string) => boolean | Promise<boolean>;
   /** The client is accepted and has been told so. */
@@ -140,86 +136,64 @@ export interface Callbacks<
     | undefined;
 }
 
-const defaults = {
-  messagesBeforeAuth: "ignore",
-  authTimeoutMs: 5000,
-  authDecisionTimeoutMs: 10_000,
-  authErrors: "reject",
-  queueLimitBytes: MiB,
-  queueOverflow: "ignore",
-  maxPayload: MiB,
-  sendAfterDisconnect: "ignore",
-  clearAwaitingRepliesAfterMs: 300_000,
-  maxAwaitingReplies: 10_000,
-  heartbeatIntervalMs: 30_000,
-  maxBackpressure: 4 * MiB,
-  slowConsumer: "disconnect",
-  maxConnections: Infinity,
-  maxMessagesPerSecond: Infinity,
-} as const satisfies Partial<CommonOptions>;
+const isCloneable = (value: unknown): boolean => {
+  try {
+    return typeof structuredClone(value) === "object" && value !== null;
+  } catch {
+    return false;
+  }
+};
 
-type Defaulted = keyof typeof defaults | "maxPayloadBeforeAuth";
+const rules = {
+  messagesBeforeAuth: oneOf("ignore", "queue", "accept"),
+  authTimeoutMs: integer(5000),
+  authDecisionTimeoutMs: integer(10_000),
+  authErrors: oneOf("reject", "retry"),
+  queueLimitBytes: integer(MiB),
+  queueOverflow: oneOf("ignore", "disconnect", Function),
+  maxPayload: integer(MiB),
+  // What it is by default other options decide.
+  maxPayloadBeforeAuth: integer(undefined),
+  sendAfterDisconnect: oneOf("ignore", "throw"),
+  clearAwaitingRepliesAfterMs: integer(300_000),
+  maxAwaitingReplies: integer(10_000, 1, Infinity),
+  heartbeatIntervalMs: integer(30_000, 0),
+  maxBackpressure: integer(4 * MiB),
+  slowConsumer: oneOf("disconnect", "drop", Function),
+  maxConnections: integer(Infinity, 1, Infinity),
+  maxMessagesPerSecond: integer(Infinity, 1, Infinity),
+  path: {
+    standard: undefined,
+    text: "a path that begins with / and holds no query",
+    valid: (path) => typeof path === "string" && path.startsWith("/") && !path.includes("?"),
+  },
+  allowedOrigins: {
+    standard: undefined,
+    text: "an array or a function",
+    valid: (allowed) => Array.isArray(allowed) || typeof allowed === "function",
+  },
+  handleProtocols: oneOf(undefined, false, Function),
+  defaultContext: { standard: {}, text: "an object that structuredClone can clone", valid: isCloneable },
+} as const satisfies { readonly [K in keyof AnyOptions]: Rule<AnyOptions[K]> };
+
+type AnyOptions = CommonOptions & { readonly defaultContext?: object | undefined };
 
 /** The options with every default filled in. */
-export type ResolvedOptions = Omit<CommonOptions, Defaulted> & {
-  readonly [K in Defaulted]: NonNullable<CommonOptions[K]>;
-} & { readonly defaultContext: object };
+export type ResolvedOptions = Resolved<AnyOptions, typeof rules> & { readonly maxPayloadBeforeAuth: number };
 
 /** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option */
-export const resolveOptions = (options: CommonOptions & { defaultContext?: object | undefined }): ResolvedOptions => {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const merged = { ...defaults, defaultContext: {}, ...given } as Omit<ResolvedOptions, "maxPayloadBeforeAuth">;
-  const smallest = Math.min(
-    64 * KiB,
-    merged.maxPayload,
-    merged.messagesBeforeAuth === "queue" ? merged.queueLimitBytes : Infinity,
-  );
-  const resolved: ResolvedOptions = { maxPayloadBeforeAuth: smallest, ...merged };
-
-  checkChoice("messagesBeforeAuth", resolved.messagesBeforeAuth, ["ignore", "queue", "accept"]);
-  checkChoice("authErrors", resolved.authErrors, ["reject", "retry"]);
-  checkChoice("sendAfterDisconnect", resolved.sendAfterDisconnect, ["ignore", "throw"]);
-  checkChoice("queueOverflow", resolved.queueOverflow, ["ignore", "disconnect"], true);
-  checkChoice("slowConsumer", resolved.slowConsumer, ["disconnect", "drop"], true);
-  for (const option of ["authTimeoutMs", "authDecisionTimeoutMs", "clearAwaitingRepliesAfterMs"] as const) {
-    checkInteger(option, resolved[option], 1, LONGEST_MS);
+export const resolveOptions = (options: AnyOptions): ResolvedOptions => {
+  const resolved = resolve(rules, options);
+  const { maxPayload, messagesBeforeAuth, queueLimitBytes } = resolved;
+  // A message that is legal must fit into the queue.
+  const largest = Math.min(maxPayload, messagesBeforeAuth === "queue" ? queueLimitBytes : Infinity);
+  const { maxPayloadBeforeAuth = Math.min(64 * KiB, largest) } = resolved;
+  if (maxPayloadBeforeAuth > largest) {
+    throw invalid("maxPayloadBeforeAuth", "at most maxPayload, and in queue mode at most queueLimitBytes");
   }
-  checkInteger("heartbeatIntervalMs", resolved.heartbeatIntervalMs, 0, LONGEST_MS);
-  for (const option of ["queueLimitBytes", "maxPayload", "maxPayloadBeforeAuth", "maxBackpressure"] as const) {
-    checkInteger(option, resolved[option], 1, 2 ** 31 - 1);
-  }
-  for (const option of ["maxAwaitingReplies", "maxConnections", "maxMessagesPerSecond"] as const) {
-    checkInteger(option, resolved[option], 1, Number.MAX_SAFE_INTEGER, true);
-  }
-  const { path, allowedOrigins, handleProtocols, defaultContext } = resolved;
-  if (resolved.messagesBeforeAuth === "queue" && resolved.maxPayloadBeforeAuth > resolved.queueLimitBytes) {
-    throw invalid("maxPayloadBeforeAuth", "must be at most queueLimitBytes, or a legal message would never fit");
-  }
-  if (resolved.maxPayloadBeforeAuth > resolved.maxPayload)
-    throw invalid("maxPayloadBeforeAuth", "must be at most maxPayload");
-  if (path !== undefined && !(typeof path === "string" && path.startsWith("/") && !path.includes("?"))) {
-    throw invalid("path", "must begin with / and hold no query");
-  }
-  if (!(allowedOrigins === undefined || typeof allowedOrigins === "function" || Array.isArray(allowedOrigins))) {
-    throw invalid("allowedOrigins", "must be an array or a function");
-  }
-  if (!(handleProtocols === undefined || handleProtocols === false || typeof handleProtocols === "function")) {
-    throw invalid("handleProtocols", "must be false or a function");
-  }
-  if (typeof defaultContext !== "object" || defaultContext === null)
-    throw invalid("defaultContext", "must be an object");
-  try {
-    structuredClone(defaultContext);
-  } catch {
-    throw invalid("defaultContext", "must be something that structuredClone can clone");
-  }
-  return resolved;
+  return { ...resolved, maxPayloadBeforeAuth };
 };
 
 /** @throws EZEZError `INVALID_OPTION`, which names the callback */
-export const checkCallbacks = (callbacks: object): void => {
-  for (const [name, callback] of Object.entries({ onAuthRequest: undefined, ...callbacks })) {
-    const optional = name !== "onAuthRequest" && callback === undefined;
-    if (!optional && typeof callback !== "function") throw invalid(name, "must be a function");
-  }
-};
+export const checkCallbacks = (callbacks: { readonly onAuthRequest?: unknown }): void =>
+  checkFunctions({ ...callbacks, onAuthRequest: callbacks.onAuthRequest ?? null });

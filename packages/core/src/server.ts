@@ -3,7 +3,7 @@ import {
   admissionOf,
   chooseProtocol,
   FAILED,
-  FORBIDDEN_ORIGIN,
+  FORBIDDEN,
   hasPath,
   isAllowedOrigin,
   NOT_FOUND,
@@ -11,19 +11,13 @@ import {
   UPGRADE_REQUIRED,
 } from "./admission.js";
 import { broadcastBytes, exceptions } from "./broadcast.js";
+import { checkInteger } from "./checks.js";
 import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./contract.js";
 import { Deadlines } from "./deadlines.js";
 import { EZEZError } from "./errors.js";
 import { FrameCodec } from "./frame.js";
 import { Heartbeat } from "./heartbeat.js";
-import {
-  type Callbacks,
-  checkCallbacks,
-  checkInteger,
-  type Options,
-  type ResolvedOptions,
-  resolveOptions,
-} from "./options.js";
+import { type Callbacks, checkCallbacks, type Options, type ResolvedOptions, resolveOptions } from "./options.js";
 import { CLOSING_HANDSHAKE_MS, CloseCode, FIRST_BROADCAST_ID } from "./protocol.js";
 import { Session, type SessionHost, type SessionPoint } from "./session.js";
 import type { Acceptor, Admission, Handshake, Listener, Socket, SocketHandler } from "./socket.js";
@@ -155,7 +149,7 @@ export class EZEZServer<
     try {
       const { allowedOrigins } = this.#options;
       if (!hasPath(handshake.url, this.#options.path)) return NOT_FOUND;
-      if (!isAllowedOrigin(handshake.headers.get("origin"), allowedOrigins)) return FORBIDDEN_ORIGIN;
+      if (!isAllowedOrigin(handshake.headers.get("origin"), allowedOrigins)) return FORBIDDEN;
       if (this.#isFull) return UNAVAILABLE;
       const { onUpgrade } = this.#callbacks;
       const answer: unknown = onUpgrade === undefined ? true : onUpgrade(handshake);

@@ -300,7 +300,6 @@ describe("admission", () => {
     ["rejects", () => Promise.reject(new Error("mine"))],
     ["gives nothing", () => undefined],
     ["resolves to nothing", () => Promise.resolve(undefined)],
-    ["gives false", () => false],
     ["gives no status", () => ({ body: "x" })],
   ])("onUpgrade that %s is answered with 500 and told", async (_, onUpgrade) => {
     const { admit, log } = await started({}, { onUpgrade: onUpgrade as () => true });

@@ -223,6 +223,13 @@ export const handshake: Area = ({ it, capabilities }) => {
     });
   }
 
+  it("onUpgrade refuses with false: 403, and no connection", async (lab) => {
+    const running = await lab.start({}, { onUpgrade: async (request) => request.url !== "/closed" });
+    expect((await running.upgradeAnswer({ path: "/closed" })).status).toBe(403);
+    expect(running.errors).toEqual([]);
+    await running.authenticated();
+  });
+
   it("onUpgrade refuses with a status alone", async (lab) => {
     const running = await lab.start({}, { onUpgrade: () => ({ status: 429 }) });
     const answer = await running.upgradeAnswer();
@@ -235,7 +242,6 @@ export const handshake: Area = ({ it, capabilities }) => {
   });
 
   for (const [what, answer] of Object.entries({
-    false: false,
     "a truthy value": 1,
     null: null,
     undefined: undefined,
