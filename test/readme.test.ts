@@ -1,26 +1,43 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test } from "vitest";
+import { EZEZWebsocketServer } from "@ezez-ws/adapter-uws";
+import { afterEach, expect, test } from "vitest";
 import { blocks, read } from "./documents.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = mkdtempSync(join(root, "test", ".readme-"));
-const children: ChildProcess[] = [];
+const tsconfig = join(root, "test", "tsconfig.run.json");
+const require = createRequire(import.meta.url);
+const bun = join(dirname(require.resolve("bun/package.json")), "bin", "bun.exe");
 
-afterAll(() => {
-  for (const child of children) child.kill();
-  rmSync(folder, { recursive: true });
+const children: ChildProcess[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const exit = new Promise((resolve) => child.once("exit", resolve));
+    child.kill();
+    await exit;
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
+
+type Runtime = "Node" | "Bun";
 
 // With the packages' sources in place of their builds.
 const run = (
+  runtime: Runtime,
   file: string,
-): { child: ChildProcess; said: (text: string) => Promise<void>; exit: Promise<number | null> } => {
-  const child = spawn(process.execPath, ["--import", "tsx", join(folder, file)], {
+): { said: (text: string) => Promise<void>; exit: Promise<number | null> } => {
+  const [command, options] =
+    runtime === "Node" ? [process.execPath, ["--import", "tsx"]] : [bun, [`--tsconfig-override=${tsconfig}`]];
+  const child = spawn(command, [...options, file], {
     cwd: root,
-    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, "test", "tsconfig.run.json") },
+    env: { ...process.env, TSX_TSCONFIG_PATH: tsconfig },
+    stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);
   let output = "";
@@ -41,19 +58,53 @@ const run = (
       check();
       exit.then(() => reject(new Error(`${file} ended without saying "${text}":\n${output}`)));
     });
-  return { child, said, exit };
+  return { said, exit };
 };
 
-test("the README's server and client run as they stand", async () => {
-  for (const block of blocks(read("README.md"), "ts")) {
-    const name = block.match(/^\/\/ ([a-z]+\.ts)/)?.[1];
-    if (name !== undefined) writeFileSync(join(folder, name), block);
+// ---- What cannot run here, and why
+
+const whyNoUws = (): string | undefined => {
+  try {
+    // Loads it.
+    void new EZEZWebsocketServer({ port: 0 }, { onAuthRequest: () => false }).app;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && error.cause instanceof Error ? error.cause.message.split("\n")[0] : String(error);
   }
-  const server = run("server.ts");
-  await server.said("listening");
-  const client = run("client.ts");
-  await client.said("1 online");
-  await client.said("Ada joined");
-  expect(await client.exit).toBe(0);
-  await server.said("Ada left");
-}, 30_000);
+};
+
+const whyNoBun = (): string | undefined => {
+  const { error, status, stderr } = spawnSync(bun, ["--version"], { encoding: "utf8" });
+  return status === 0 ? undefined : (error?.message ?? stderr.split("\n")[0]);
+};
+
+const missing = { uws: whyNoUws(), bun: whyNoBun() };
+
+const servers: { adapter: string; runtime: Runtime; why: string | undefined }[] = [
+  { adapter: "adapter-ws", runtime: "Node", why: undefined },
+  { adapter: "adapter-uws", runtime: "Node", why: missing.uws },
+  { adapter: "adapter-bun", runtime: "Bun", why: missing.bun },
+  { adapter: "adapter-ws", runtime: "Bun", why: missing.bun },
+];
+
+for (const { adapter, runtime, why } of servers) {
+  const skipped = why === undefined ? "" : ` (skipped: ${why})`;
+  const name = `the README's server runs on ${adapter} on ${runtime}, and its client with it${skipped}`;
+  test.skipIf(why !== undefined)(name, { timeout: 30_000 }, async () => {
+    const folder = mkdtempSync(join(root, "test", ".readme-"));
+    folders.push(folder);
+    for (const block of blocks(read("README.md"), "ts")) {
+      const file = block.match(/^\/\/ ([a-z]+\.ts)/)?.[1];
+      // The adapter's name, in the import, is all that changes.
+      if (file !== undefined)
+        writeFileSync(join(folder, file), block.replace("@ezez-ws/adapter-ws", `@ezez-ws/${adapter}`));
+    }
+    const server = run(runtime, join(folder, "server.ts"));
+    await server.said("listening");
+    const client = run("Node", join(folder, "client.ts"));
+    await client.said("1 online");
+    await client.said("Ada joined");
+    expect(await client.exit).toBe(0);
+    await server.said("Ada left");
+  });
+}

@@ -100,7 +100,8 @@ const findBun = async (): Promise<Bun> => {
   let command = process.env.BUN ?? "";
   try {
     if (command === "") {
-      command = join(dirname(createRequire(import.meta.url).resolve("bun/package.json")), "bin", "bun.exe");
+      const require = createRequire(import.meta.url);
+      command = join(dirname(require.resolve("bun/package.json")), "bin", "bun.exe");
     }
     const [version = ""] = await new Child(command, ["--version"]).output(PLAY_MS);
     return { command, runtime: `Bun ${version}`, missing: undefined };
