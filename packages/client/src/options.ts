@@ -1,11 +1,15 @@
 import {
   type CallbackResult,
   type CodecOptions,
-  checkChoice,
-  checkInteger,
-  EZEZError,
+  checkFunctions,
+  type EZEZError,
+  integer,
   type MessageCallback,
   type MessageParameters,
+  oneOf,
+  type Resolved,
+  type Rule,
+  resolve,
   type Send,
   type TEvents,
 } from "@ezez-ws/core";
@@ -77,47 +81,27 @@ export interface ClientCallbacks<In extends TEvents, Out extends TEvents = In> {
   onError?: ((error: EZEZError) => CallbackResult) | undefined;
 }
 
-const defaults = {
-  auth: "",
-  autoReconnect: true,
-  sendWhenNotConnected: "queueAfterAuth",
-  clearAwaitingRepliesAfterMs: 300_000,
-  maxAwaitingReplies: 10_000,
-  heartbeatIntervalMs: 30_000,
-  unknownMessages: "ignore",
-  unknownDataType: "ignore",
-} as const satisfies ClientOptions;
+const rules = {
+  auth: {
+    standard: "",
+    text: "a string, null or a function",
+    valid: (auth) => auth === null || typeof auth === "string" || typeof auth === "function",
+  },
+  autoReconnect: oneOf(true, false),
+  sendWhenNotConnected: oneOf("queueAfterAuth", "ignore", "throw"),
+  clearAwaitingRepliesAfterMs: integer(300_000),
+  maxAwaitingReplies: integer(10_000, 1, Infinity),
+  heartbeatIntervalMs: integer(30_000, 0),
+  unknownMessages: oneOf("ignore", "error", Function),
+  unknownDataType: oneOf("ignore", "error", Function),
+  WSConstructor: oneOf(undefined, Function),
+} as const satisfies { readonly [K in keyof ClientOptions]: Rule<ClientOptions[K]> };
 
 /** The options with every default filled in. */
-export type ResolvedClientOptions = Omit<ClientOptions, keyof typeof defaults> & {
-  readonly [K in keyof typeof defaults]: Exclude<ClientOptions[K], undefined>;
-};
-
-const LONGEST_MS = 2 ** 31 - 1;
-
-const check = (option: string, valid: boolean, rule: string): void => {
-  if (!valid) throw new EZEZError("INVALID_OPTION", `${option} must be ${rule}`);
-};
+export type ResolvedClientOptions = Resolved<ClientOptions, typeof rules>;
 
 /** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option or callback */
 export const resolveClientOptions = (options: ClientOptions, callbacks: object): ResolvedClientOptions => {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const resolved: ResolvedClientOptions = { ...defaults, ...Object.fromEntries(given) };
-  const { auth, WSConstructor } = resolved;
-  check(
-    "auth",
-    auth === null || typeof auth === "string" || typeof auth === "function",
-    "a string, null or a function",
-  );
-  check("autoReconnect", typeof resolved.autoReconnect === "boolean", "a boolean");
-  checkChoice("sendWhenNotConnected", resolved.sendWhenNotConnected, ["queueAfterAuth", "ignore", "throw"]);
-  checkChoice("unknownMessages", resolved.unknownMessages, ["ignore", "error"], true);
-  checkChoice("unknownDataType", resolved.unknownDataType, ["ignore", "error"], true);
-  checkInteger("clearAwaitingRepliesAfterMs", resolved.clearAwaitingRepliesAfterMs, 1, LONGEST_MS);
-  checkInteger("heartbeatIntervalMs", resolved.heartbeatIntervalMs, 0, LONGEST_MS);
-  checkInteger("maxAwaitingReplies", resolved.maxAwaitingReplies, 1, Number.MAX_SAFE_INTEGER, true);
-  for (const [name, value] of Object.entries({ WSConstructor, ...callbacks })) {
-    check(name, value === undefined || typeof value === "function", "a function");
-  }
-  return resolved;
+  checkFunctions(callbacks);
+  return resolve(rules, options);
 };

@@ -1,21 +1,68 @@
 import { EZEZError } from "./errors.js";
 
-/** The error of a bad option: it begins with the name. */
-export const invalid = (option: string, rule: string): EZEZError =>
-  new EZEZError("INVALID_OPTION", `${option} ${rule}`);
+/** One option: what it is where it is not given, and what it may be, which `text` says behind "must be". */
+export interface Rule<TStandard = unknown> {
+  readonly standard: TStandard;
+  readonly text: string;
+  valid(value: unknown): boolean;
+}
 
-/** Throws `INVALID_OPTION` unless the number is an integer within the bounds, or `Infinity` where that is allowed. */
-export const checkInteger = (option: string, value: unknown, from: number, to: number, infinite = false): void => {
-  if (infinite && value === Infinity) return;
-  if (Number.isInteger(value) && (value as number) >= from && (value as number) <= to) return;
-  throw invalid(option, `must be an integer from ${from} to ${to}${infinite ? ", or Infinity" : ""}`);
+type Defaulted<TRules> = { [K in keyof TRules]: TRules[K] extends Rule<undefined> ? never : K }[keyof TRules];
+
+/** Options of which none is missing that has a default. */
+export type Resolved<TOptions, TRules> = Omit<TOptions, Defaulted<TRules>> & {
+  readonly [K in Defaulted<TRules> & keyof TOptions]-?: Exclude<TOptions[K], undefined>;
 };
 
-/** Throws `INVALID_OPTION` unless the value is one of the choices, or a function where that is allowed. */
-export const checkChoice = (option: string, value: unknown, choices: readonly string[], orFunction = false): void => {
-  if (choices.includes(value as string) || (orFunction && typeof value === "function")) return;
-  throw invalid(
-    option,
-    `must be ${[...choices.map((c) => `"${c}"`), ...(orFunction ? ["a function"] : [])].join(" or ")}`,
-  );
+// The longest delay that setTimeout takes; sizes have the same bound.
+const LARGEST = 2 ** 31 - 1;
+
+/** An integer within the bounds. `Infinity` is one where it is the upper bound. */
+export const integer = <T extends number | undefined>(standard: T, from = 1, to: number = LARGEST): Rule<T> => ({
+  standard,
+  text: `an integer from ${from} to ${to}`,
+  valid: (value) =>
+    (Number.isSafeInteger(value) || value === to) && (value as number) >= from && (value as number) <= to,
+});
+
+/** One of these values, the first by default. `Function` stands for any function. */
+export const oneOf = <T>(standard: T, ...others: unknown[]): Rule<T> => {
+  const choices = [standard, ...others];
+  const texts = choices.map((choice) => (choice === Function ? "a function" : JSON.stringify(choice)));
+  return {
+    standard,
+    text: texts.filter((text) => text !== undefined).join(" or "),
+    valid: (value) => choices.includes(typeof value === "function" ? Function : value),
+  };
+};
+
+/** The error of a bad option: it begins with the name. */
+export const invalid = (option: string, text: string): EZEZError =>
+  new EZEZError("INVALID_OPTION", `${option} must be ${text}`);
+
+/** @throws EZEZError `INVALID_OPTION` */
+export const checkInteger = (option: string, value: unknown, from: number, to: number): void => {
+  const { valid, text } = integer(undefined, from, to);
+  if (!valid(value)) throw invalid(option, text);
+};
+
+/** @throws EZEZError `INVALID_OPTION`, which names the one that is given and no function */
+export const checkFunctions = (callbacks: object): void => {
+  for (const [name, callback] of Object.entries(callbacks)) {
+    if (callback !== undefined && typeof callback !== "function") throw invalid(name, "a function");
+  }
+};
+
+/** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option that breaks its rule */
+export const resolve = <TOptions extends object, TRules extends Readonly<Record<string, Rule>>>(
+  rules: TRules,
+  options: TOptions,
+): Resolved<TOptions, TRules> => {
+  const resolved = { ...options } as Record<string, unknown>;
+  for (const [option, { standard, text, valid }] of Object.entries(rules)) {
+    if (resolved[option] === undefined) resolved[option] = standard;
+    else if (!valid(resolved[option])) throw invalid(option, text);
+  }
+  // Every option with a default has a rule, and has been filled in.
+  return resolved as Resolved<TOptions, TRules>;
 };

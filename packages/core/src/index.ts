@@ -1,5 +1,5 @@
 export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
-export { checkChoice, checkInteger } from "./checks.js";
+export { checkFunctions, checkInteger, integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
 export { isBinary } from "./codec/encode-value.js";
 export type {
   CodecOptions,

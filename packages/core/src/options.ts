@@ -195,5 +195,9 @@ export const resolveOptions = (options: AnyOptions): ResolvedOptions => {
 };
 
 /** @throws EZEZError `INVALID_OPTION`, which names the callback */
-export const checkCallbacks = (callbacks: { readonly onAuthRequest?: unknown }): void =>
-  checkFunctions({ ...callbacks, onAuthRequest: callbacks.onAuthRequest ?? null });
+export const checkCallbacks = (callbacks: object): void => {
+  checkFunctions(callbacks);
+  if (!("onAuthRequest" in callbacks) || callbacks.onAuthRequest === undefined) {
+    throw invalid("onAuthRequest", "a function");
+  }
+};
