@@ -1,10 +1,7 @@
 import mitt, { type Handler, type Emitter as Mitt } from "mitt";
 
-interface Registration {
-  readonly listener: unknown;
-  readonly context: unknown;
-  readonly once: boolean;
-}
+/** What was given to `on`. */
+type Registration = readonly [listener: unknown, context: unknown, once: boolean];
 
 // mitt calls listeners of "*" for every event; on the wire "*" is an event's name like any other.
 const STAR = Symbol("*");
@@ -33,24 +30,20 @@ export class Emitter<TEvent> {
       if (once) emitter.off(type, handler);
       this.#call(listener, context, event);
     };
-    this.#registrations.set(handler, { listener, context, once });
+    this.#registrations.set(handler, [listener, context, once]);
     emitter.on(type, handler);
   }
 
   /** Removes all listeners of the event that match what is given. */
-  off(eventName: string, listener?: unknown, context?: unknown, once?: boolean): void {
+  off(eventName: string, ...wanted: [listener?: unknown, context?: unknown, once?: boolean]): void {
     const emitter = this.#mitt;
     const type = typeOf(eventName);
     // Never the "*" list, whose handlers have another type.
     const handlers = emitter?.all.get(type) as Handler<TEvent>[] | undefined;
     if (emitter === undefined || handlers === undefined) return;
     for (const handler of [...handlers]) {
-      const registration = this.#registrations.get(handler);
-      const matches =
-        (listener === undefined || registration?.listener === listener) &&
-        (context === undefined || registration?.context === context) &&
-        (once === undefined || registration?.once === once);
-      if (matches) emitter.off(type, handler);
+      const given = this.#registrations.get(handler);
+      if (wanted.every((value, i) => value === undefined || value === given?.[i])) emitter.off(type, handler);
     }
     if (handlers.length === 0) emitter.all.delete(type);
   }

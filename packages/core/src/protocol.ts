@@ -43,12 +43,13 @@ export const WireLimit = {
   /** Values inside typed JSON, its containers included, in one message. */
   nodes: 100_000,
   bigIntDigits: 10_000,
-  /** RFC 6455 section 5.5: a close frame's payload is 125 bytes, 2 of them the code. */
-  closeReasonBytes: 123,
 } as const;
 
-/** Ids of broadcasts; those of one connection start below 2^31 and never get here. */
-export const FIRST_BROADCAST_ID = 2 ** 48;
+/** RFC 6455 section 5.5: a close frame's payload is 125 bytes, 2 of them the code. */
+export const CLOSE_REASON_BYTES = 123;
+
+/** Ids of broadcasts, from 2^48; those of one connection start below 2^31 and never get here. */
+export const FIRST_BROADCAST_ID = 0x1_0000_0000_0000;
 
 /** A peer has this long to finish the closing handshake. */
 export const CLOSING_HANDSHAKE_MS = 2000;

@@ -6,7 +6,7 @@ import { Emitter } from "./emitter.js";
 import { closeCodeOf, EZEZError, type EZEZErrorCode, type PeerErrorCode } from "./errors.js";
 import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
 import type { Callbacks, ResolvedOptions } from "./options.js";
-import { CloseCode, ReservedEvent, WireLimit } from "./protocol.js";
+import { CLOSE_REASON_BYTES, CloseCode, ReservedEvent } from "./protocol.js";
 import type { Handshake, Socket, SocketHandler } from "./socket.js";
 
 /** What a session asks of its server. */
@@ -419,13 +419,9 @@ const checkClose = (code: number, reason: string): void => {
       stage: "close",
     });
   }
-  if (typeof reason !== "string" || byteLengthOf(reason) > WireLimit.closeReasonBytes) {
-    throw new EZEZError(
-      "INVALID_CLOSE_REASON",
-      `a close reason is at most ${WireLimit.closeReasonBytes} bytes of UTF-8`,
-      {
-        stage: "close",
-      },
-    );
+  if (typeof reason !== "string" || byteLengthOf(reason) > CLOSE_REASON_BYTES) {
+    throw new EZEZError("INVALID_CLOSE_REASON", `a close reason is at most ${CLOSE_REASON_BYTES} bytes of UTF-8`, {
+      stage: "close",
+    });
   }
 };
