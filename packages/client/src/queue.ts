@@ -12,7 +12,6 @@ interface Queueable {
 /** Encoded messages that wait for a connection, first in, first out: at most 1,000, and 1 MiB in total. */
 export class Queue<T extends Queueable> {
   #messages: T[] = [];
-  #byteLength = 0;
 
   get size(): number {
     return this.#messages.length;
@@ -25,29 +24,24 @@ export class Queue<T extends Queueable> {
 
   /** @throws EZEZError `QUEUE_FULL` */
   push(message: T): void {
-    const byteLength = this.#byteLength + message.bytes.length;
+    const byteLength = this.#messages.reduce((total, { bytes }) => total + bytes.length, message.bytes.length);
     if (this.size === MESSAGES || byteLength > BYTES) {
       throw new EZEZError("QUEUE_FULL", `more than ${MESSAGES} messages or ${BYTES} bytes`, { stage: "send" });
     }
-    this.#byteLength = byteLength;
     this.#messages.push(message);
   }
 
   shift(): T | undefined {
-    const message = this.#messages.shift();
-    if (message !== undefined) this.#byteLength -= message.bytes.length;
-    return message;
+    return this.#messages.shift();
   }
 
   /** Puts back what {@link shift} gave. */
   unshift(message: T): void {
-    this.#byteLength += message.bytes.length;
     this.#messages.unshift(message);
   }
 
   /** Keeps only the messages that pass. */
   retain(keep: (message: T) => boolean): void {
     this.#messages = this.#messages.filter(keep);
-    this.#byteLength = this.#messages.reduce((total, message) => total + message.bytes.length, 0);
   }
 }
