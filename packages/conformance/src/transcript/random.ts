@@ -62,10 +62,14 @@ class Generator {
   readonly #seed: number;
   readonly #peers: string[] = [];
   readonly #undecided: string[] = [];
+  // What is done when a client comes and goes may concern others. Where several peers send at once it must not: there is
+  // no order between them then. So each session has one of the two.
+  readonly #meddles: boolean;
 
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = new Random(seed);
+    this.#meddles = this.#random.chance(0.5);
   }
 
   session(): Session {
@@ -103,8 +107,9 @@ class Generator {
     const peer = LABELS[this.#peers.length] ?? "Z";
     this.#peers.push(peer);
     const key: Key = { ...this.#key(), answer: "later" };
+    const early = this.#random.many(0, 1, (): Sent => ({ event: "a", args: this.#arguments(false) }));
     return [
-      { step: "connect", peer, send: [...this.#burst(peer, 0, 1, false), ...(decision ? [auth(key)] : [])] },
+      { step: "connect", peer, send: [...early, ...(decision ? [auth(key)] : [])] },
       { step: "expire", peer },
       { step: "decide", peer, answer: true },
     ];
@@ -115,7 +120,7 @@ class Generator {
     const peer = this.#peer();
     return random.weighted<() => Step>([
       [12, () => ({ step: "send", by: { [peer]: this.#burst(peer, 1, 5, true) } })],
-      [3, () => this.#together()],
+      [this.#meddles ? 0 : 4, () => this.#together()],
       [3, () => this.#connect(late)],
       [2, () => ({ step: "send", by: { [peer]: [this.#auth(peer, late)] } })],
       [4, () => this.#decide()],
@@ -164,7 +169,7 @@ class Generator {
   }
 
   #key(): Key {
-    const acts = (): readonly Act[] => (this.#random.chance(0.2) ? this.#acts(true) : []);
+    const acts = (): readonly Act[] => (this.#random.chance(0.2) ? this.#acts(this.#meddles) : []);
     return {
       answer: this.#random.weighted([
         [12, "yes"],

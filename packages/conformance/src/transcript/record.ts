@@ -186,13 +186,18 @@ class Recording {
     await this.#quiet();
   }
 
-  /** Two rounds: first all that was sent has been dispatched, then all that was sent on that has arrived. */
+  /**
+   * First all that was sent has been dispatched, then all that was sent on has arrived. Who ended meanwhile has its
+   * `onDisconnect`, which may have sent or ended more: one more round, until none changed anything.
+   */
   async #quiet(): Promise<void> {
-    for (let round = 0; round < 2; round++) {
+    let ended = 0;
+    for (let round = 0, before = -1; round < 2 || ended !== before; round++) {
+      before = ended;
       await Promise.all([...this.#peers.values()].map((peer) => peer.quiet()));
-    }
-    for (const [name, peer] of this.#peers) {
-      if (peer.upgraded && peer.ended) await this.#app.disconnection(name).passed;
+      const over = [...this.#peers].filter(([, peer]) => peer.upgraded && peer.ended);
+      await Promise.all(over.map(([name]) => this.#app.disconnection(name).passed));
+      ended = over.length;
     }
   }
 
