@@ -26,7 +26,10 @@ export interface Socket<TSocket = unknown> {
 
 /** What one connection tells the core. The core writes it. */
 export interface SocketHandler {
-  /** One whole message; a string is a text message. The bytes are lent for this call only. */
+  /**
+   * One whole message; a string is a text message. The bytes are lent for this call only. Promises settle between two
+   * calls, so that what one message led to is not overtaken by the next.
+   */
   message(data: Uint8Array | string): void;
   /** Buffered bytes went to the kernel; a hint, {@link Socket.bufferedAmount} may still be above 0. */
   drain(): void;
