@@ -47,7 +47,7 @@ const asOn = ({ readsRegisteredCloseCodes }: Nature, expected: string): string =
 export const describeTranscripts = (name: string, start: StartRow, nature: Nature): void => {
   const keep = async (part: string, text: string): Promise<void> => {
     await mkdir(TRANSCRIPTS, { recursive: true });
-    await writeFile(`${TRANSCRIPTS}/${name.replaceAll(" ", "-")}.${runtime()}.${part}.txt`, text);
+    await writeFile(`${TRANSCRIPTS}/${name.replace(/\W+/g, "-")}.${runtime()}.${part}.txt`, text);
   };
 
   describe(`transcripts: ${name}`, () => {
