@@ -9,11 +9,15 @@ const refusal = (status: number, body: string, headers: Record<string, string> =
   body: `${body}\n`,
 });
 
-export const NOT_FOUND = refusal(404, "Not Found");
-export const UPGRADE_REQUIRED = refusal(426, "Upgrade Required", { upgrade: "websocket", connection: "Upgrade" });
-export const FORBIDDEN = refusal(403, "Forbidden");
-export const UNAVAILABLE = refusal(503, "Service Unavailable");
-export const FAILED = refusal(500, "Internal Server Error");
+// Marked as pure, so that a bundle without a server leaves them out.
+export const NOT_FOUND = /* @__PURE__ */ refusal(404, "Not Found");
+export const UPGRADE_REQUIRED = /* @__PURE__ */ refusal(426, "Upgrade Required", {
+  upgrade: "websocket",
+  connection: "Upgrade",
+});
+export const FORBIDDEN = /* @__PURE__ */ refusal(403, "Forbidden");
+export const UNAVAILABLE = /* @__PURE__ */ refusal(503, "Service Unavailable");
+export const FAILED = /* @__PURE__ */ refusal(500, "Internal Server Error");
 
 /** Whether the url has this path; the query does not count. */
 export const hasPath = (url: string, path: string | undefined): boolean => {

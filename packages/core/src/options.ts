@@ -12,7 +12,7 @@ import type { EZEZError } from "./errors.js";
 import type { Handshake, Refusal } from "./socket.js";
 
 const KiB = 1024;
-const MiB = 1024 * KiB;
+const MiB = 1024 * 1024;
 
 /** A client whose event types do not matter, as options see it. */
 export type AnyServerClient = Pick<
@@ -144,46 +144,50 @@ const isCloneable = (value: unknown): boolean => {
   }
 };
 
-const rules = {
-  messagesBeforeAuth: oneOf("ignore", "queue", "accept"),
-  authTimeoutMs: integer(5000),
-  authDecisionTimeoutMs: integer(10_000),
-  authErrors: oneOf("reject", "retry"),
-  queueLimitBytes: integer(MiB),
-  queueOverflow: oneOf("ignore", "disconnect", Function),
-  maxPayload: integer(MiB),
-  // What it is by default other options decide.
-  maxPayloadBeforeAuth: integer(undefined),
-  sendAfterDisconnect: oneOf("ignore", "throw"),
-  clearAwaitingRepliesAfterMs: integer(300_000),
-  maxAwaitingReplies: integer(10_000, 1, Infinity),
-  heartbeatIntervalMs: integer(30_000, 0),
-  maxBackpressure: integer(4 * MiB),
-  slowConsumer: oneOf("disconnect", "drop", Function),
-  maxConnections: integer(Infinity, 1, Infinity),
-  maxMessagesPerSecond: integer(Infinity, 1, Infinity),
-  path: {
-    standard: undefined,
-    text: "a path that begins with / and holds no query",
-    valid: (path) => typeof path === "string" && path.startsWith("/") && !path.includes("?"),
-  },
-  allowedOrigins: {
-    standard: undefined,
-    text: "an array or a function",
-    valid: (allowed) => Array.isArray(allowed) || typeof allowed === "function",
-  },
-  handleProtocols: oneOf(undefined, false, Function),
-  defaultContext: { standard: {}, text: "an object that structuredClone can clone", valid: isCloneable },
-} as const satisfies { readonly [K in keyof AnyOptions]: Rule<AnyOptions[K]> };
+// A function, so that a bundle without a server leaves it out.
+const rules = () =>
+  ({
+    messagesBeforeAuth: oneOf("ignore", "queue", "accept"),
+    authTimeoutMs: integer(5000),
+    authDecisionTimeoutMs: integer(10_000),
+    authErrors: oneOf("reject", "retry"),
+    queueLimitBytes: integer(MiB),
+    queueOverflow: oneOf("ignore", "disconnect", Function),
+    maxPayload: integer(MiB),
+    // What it is by default other options decide.
+    maxPayloadBeforeAuth: integer(undefined),
+    sendAfterDisconnect: oneOf("ignore", "throw"),
+    clearAwaitingRepliesAfterMs: integer(300_000),
+    maxAwaitingReplies: integer(10_000, 1, Infinity),
+    heartbeatIntervalMs: integer(30_000, 0),
+    maxBackpressure: integer(4 * MiB),
+    slowConsumer: oneOf("disconnect", "drop", Function),
+    maxConnections: integer(Infinity, 1, Infinity),
+    maxMessagesPerSecond: integer(Infinity, 1, Infinity),
+    path: {
+      standard: undefined,
+      text: "a path that begins with / and holds no query",
+      valid: (path) => typeof path === "string" && path.startsWith("/") && !path.includes("?"),
+    },
+    allowedOrigins: {
+      standard: undefined,
+      text: "an array or a function",
+      valid: (allowed) => Array.isArray(allowed) || typeof allowed === "function",
+    },
+    handleProtocols: oneOf(undefined, false, Function),
+    defaultContext: { standard: {}, text: "an object that structuredClone can clone", valid: isCloneable },
+  }) as const satisfies { readonly [K in keyof AnyOptions]: Rule<AnyOptions[K]> };
 
 type AnyOptions = CommonOptions & { readonly defaultContext?: object | undefined };
 
 /** The options with every default filled in. */
-export type ResolvedOptions = Resolved<AnyOptions, typeof rules> & { readonly maxPayloadBeforeAuth: number };
+export type ResolvedOptions = Resolved<AnyOptions, ReturnType<typeof rules>> & {
+  readonly maxPayloadBeforeAuth: number;
+};
 
 /** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option */
 export const resolveOptions = (options: AnyOptions): ResolvedOptions => {
-  const resolved = resolve(rules, options);
+  const resolved = resolve(rules(), options);
   const { maxPayload, messagesBeforeAuth, queueLimitBytes } = resolved;
   // A message that is legal must fit into the queue.
   const largest = Math.min(maxPayload, messagesBeforeAuth === "queue" ? queueLimitBytes : Infinity);
