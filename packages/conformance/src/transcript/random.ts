@@ -46,7 +46,7 @@ class Random {
 }
 
 const LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-const QUEUE_LIMIT = 1500;
+const QUEUE_LIMIT = 1000;
 const MAX_PAYLOAD_BEFORE_AUTH = 1000;
 const MAX_PAYLOAD = 3000;
 // Long enough for every peer that connects and authenticates in one step, on a busy machine too.
@@ -98,7 +98,7 @@ class Generator {
   #connect(authenticates: boolean): Step {
     const peer = LABELS[this.#peers.length] ?? "Z";
     this.#peers.push(peer);
-    const send = authenticates || this.#random.chance(0.8) ? [this.#auth(peer, authenticates)] : [];
+    const send = authenticates || this.#random.chance(0.65) ? [this.#auth(peer, authenticates)] : [];
     return { step: "connect", peer, send };
   }
 
@@ -121,8 +121,8 @@ class Generator {
     return random.weighted<() => Step>([
       [12, () => ({ step: "send", by: { [peer]: this.#burst(peer, 1, 5, true) } })],
       [this.#meddles ? 0 : 4, () => this.#together()],
-      [3, () => this.#connect(late)],
-      [2, () => ({ step: "send", by: { [peer]: [this.#auth(peer, late)] } })],
+      [7, () => this.#connect(late)],
+      [3, () => ({ step: "send", by: { [peer]: [this.#auth(peer, late)] } })],
       [4, () => this.#decide()],
       [4, () => ({ step: "serve", acts: random.many(1, 3, () => this.#ownAct()) })],
       [1, () => ({ step: "vanish", peer, how: random.pick(["reset", "endTcp"]) })],
@@ -154,7 +154,7 @@ class Generator {
     const random = this.#random;
     return random.weighted<() => Sent>([
       [
-        12,
+        24,
         () => {
           const key = this.#key();
           if (key.answer === "later" && !atOnce) this.#undecided.push(peer);
@@ -197,7 +197,7 @@ class Generator {
         8,
         () => ({
           event: random.pick(["a", "b"]),
-          args: this.#arguments(others),
+          args: this.#arguments(others, ["onReply", "onReply", "onMessage"]),
           answers: random.chance(0.2) ? "unknown" : random.below(3),
         }),
       ],
@@ -227,9 +227,12 @@ class Generator {
     ]);
   }
 
-  #arguments(others: boolean): readonly unknown[] {
+  #arguments(
+    others: boolean,
+    at: readonly [Order["at"], ...Order["at"][]] = ["onMessage", "listener"],
+  ): readonly unknown[] {
     const random = this.#random;
-    const order: Order = { at: random.pick(["onMessage", "listener", "onReply"]), acts: this.#acts(others) };
+    const order: Order = { at: random.pick(at), acts: this.#acts(others) };
     return [JSON.stringify(order), ...random.many(0, 2, () => this.#value())];
   }
 
@@ -301,7 +304,9 @@ class Generator {
   }
 
   #peer(): string {
-    return this.#peers[this.#random.below(this.#peers.length)] ?? "A";
+    // Rather one of the last, as the others may be gone.
+    const from = this.#random.chance(0.75) ? this.#peers.slice(-2) : this.#peers;
+    return from[this.#random.below(from.length)] ?? "A";
   }
 }
 
