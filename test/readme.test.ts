@@ -69,7 +69,9 @@ const whyNoUws = (): string | undefined => {
     void new EZEZWebsocketServer({ port: 0 }, { onAuthRequest: () => false }).app;
     return undefined;
   } catch (error) {
-    return error instanceof Error && error.cause instanceof Error ? error.cause.message.split("\n")[0] : String(error);
+    const { message } = error instanceof Error && error.cause instanceof Error ? error.cause : new Error(String(error));
+    // It begins with the versions of Node that there are builds for, whatever the error was.
+    return message.replace(/^.*?\n\nError: /s, "").split("\n")[0];
   }
 };
 

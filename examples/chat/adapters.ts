@@ -33,8 +33,9 @@ export const whyNoUws = (): string | undefined => {
     const { app } = new uws.EZEZWebsocketServer({ port: 0 }, { onAuthRequest: () => false });
     return app === undefined ? "it gives no app" : undefined;
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const [line = ""] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    const { message } = error instanceof Error && error.cause instanceof Error ? error.cause : new Error(String(error));
+    // It begins with the versions of Node that there are builds for, whatever the error was.
+    const [line = ""] = message.replace(/^.*?\n\nError: /su, "").split("\n");
     return `uWebSockets.js cannot be loaded: ${line}`;
   }
 };

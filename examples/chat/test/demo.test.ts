@@ -81,7 +81,7 @@ describe("demo", { timeout: DEADLINE_MS + 5000 }, () => {
     const env = { BUN: "/nowhere/bun" };
     const { code, output } = await start(["--once"], [path("fixtures/no-uws.ts")], env).ended;
     expect(output).toMatch(
-      /- uWebSockets\.js on Node \S+ +not played: uWebSockets\.js cannot be loaded: This version of uWS/,
+      /- uWebSockets\.js on Node \S+ +not played: uWebSockets\.js cannot be loaded: built for another version of Node$/m,
     );
     expect(output).toMatch(/- Bun\.serve on Bun +not played: Bun cannot be started: spawn \/nowhere\/bun ENOENT/);
     expect(output).toMatch(/- ws on Bun +not played/);
@@ -91,7 +91,7 @@ describe("demo", { timeout: DEADLINE_MS + 5000 }, () => {
   it("fails when a transcript is another one, and shows how", async () => {
     const { code, output } = await start(["--once"], [], { BUN: fakeBun('echo "something else"') }).ended;
     expect(output).toMatch(/✗ Bun\.serve on Bun 0\.0\.0 +other lines/);
-    expect(output).toContain("        - All 19 checks passed.");
+    expect(output).toMatch(/^ {8}- All \d+ checks passed\.$/m);
     expect(output).toContain("        + something else");
     expect(code).toBe(1);
   });
