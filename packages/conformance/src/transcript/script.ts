@@ -65,7 +65,7 @@ export const script: readonly Session[] = [
   },
   {
     title: "timeouts and failures of auth",
-    options: { heartbeatIntervalMs, authErrors: "retry", authTimeoutMs: 300, authDecisionTimeoutMs: 300 },
+    options: { heartbeatIntervalMs, authErrors: "retry", authTimeoutMs: 600, authDecisionTimeoutMs: 600 },
     steps: [
       connects("A"),
       { step: "expire", peer: "A" },
