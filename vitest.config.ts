@@ -6,7 +6,7 @@ export default defineConfig({
   // The packages' sources, so that no test waits for a build or runs against an old one.
   resolve: {
     alias: Object.fromEntries(
-      ["core", "adapter-ws", "adapter-bun", "adapter-uws", "client", "conformance"].map((folder) => [
+      ["core", "adapter-ws", "adapter-bun", "adapter-uws", "adapter-deno", "client", "conformance"].map((folder) => [
         `@ezez-ws/${folder}`,
         source(folder),
       ]),

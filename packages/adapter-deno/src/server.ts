@@ -1,0 +1,291 @@
+import {
+  type Acceptor,
+  type Callbacks,
+  type CommonOptions,
+  checkInteger,
+  createHandshake,
+  EZEZError,
+  EZEZServer,
+  type Handshake,
+  type Listener,
+  type Options,
+  type Refusal,
+  type TEvents,
+} from "@ezez-ws/core";
+
+// ---- Options
+
+/** Where to listen. Without `port`, `upgrade` is for a `Deno.serve` of the user's. */
+export interface DenoOptions {
+  /** Listen on a server of our own; 0 takes any free port. */
+  port?: number | undefined;
+  /** The address to listen on. @defaultValue all of IPv4 */
+  host?: string | undefined;
+  /** Serve wss: key and certificate, as PEM. */
+  tls?: { key: string; cert: string } | undefined;
+  /** Answers what is no upgrade on our port. @defaultValue 404, or 426 on `path` */
+  fetch?: ((request: Request, info: DenoRequestInfo) => Response | Promise<Response>) | undefined;
+}
+
+/** What `Deno.serve` tells of a request beside it. */
+export interface DenoRequestInfo {
+  readonly remoteAddr: DenoAddress;
+}
+
+/** Deno's address of a peer, over TCP or over a Unix socket. */
+export type DenoAddress = { readonly hostname: string } | { readonly path: string };
+
+// At `stop`, an HTTP request has as long as the core gives a peer for its closing handshake.
+const HTTP_CLOSE_MS = 2000;
+// Deno counts in bufferedAmount what was sent in this turn of the loop, even where the kernel is about to take it.
+const TURN_BYTES = 64 * 1024;
+const DRAIN_POLL_MS = 10;
+// Deno upgrades a peer that has left as well, to a socket of which nothing is ever heard. Whether a request's peer has left
+// it tells, but prints a warning to those who ask.
+const OPEN_MS = 2000;
+
+const checkWhere = ({ port, host, tls, fetch }: DenoOptions): void => {
+  if (typeof Deno === "undefined") throw new Error("@ezez-ws/adapter-deno needs Deno; on Node use @ezez-ws/adapter-ws");
+  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+  else if (host !== undefined || tls !== undefined || fetch !== undefined) {
+    throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");
+  }
+};
+
+// ---- Server
+
+/** The ezez-ws server on `Deno.serve`. */
+export class EZEZWebsocketServer<
+  In extends TEvents,
+  Out extends TEvents = In,
+  TContext extends object = Record<string, never>,
+> extends EZEZServer<In, Out, TContext, WebSocket, DenoListener> {
+  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  constructor(options: DenoOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket>) {
+    checkWhere(options);
+    super(options, callbacks, (acceptor) => bind(options, acceptor));
+  }
+
+  /** Answers an upgrade request of the user's `Deno.serve`: return what this gives from its handler. */
+  upgrade(request: Request, info: DenoRequestInfo): Promise<Response> {
+    return this.listener.upgrade(request, info);
+  }
+}
+
+interface DenoListener extends Listener {
+  readonly upgrade: (request: Request, info: DenoRequestInfo) => Promise<Response>;
+}
+
+const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket>): DenoListener => {
+  const { port, host, tls, fetch, heartbeatIntervalMs = 30_000 } = options;
+  const connections = new Connections();
+  // How to answer the requests that have no answer yet.
+  const pending = new Set<(response: Response) => void>();
+  let ours: Deno.HttpServer | undefined;
+
+  const upgrade = async (request: Request, info: DenoRequestInfo): Promise<Response> => {
+    const handshake = handshakeOf(request, info);
+    if (!isUpgrade(request)) return answer(acceptor.refuse(handshake.url));
+    const admission = await acceptor.admit(handshake);
+    if (!("accepted" in admission)) return answer(admission);
+    if (!hasKey(handshake)) return answer({ status: 400, body: "Bad Request\n" });
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      ...(admission.protocol === undefined ? {} : { protocol: admission.protocol }),
+      // Deno cannot be told to ping, but pings by itself after half of this. In seconds, and fractions of them.
+      idleTimeout: (heartbeatIntervalMs * 2) / 1000,
+    });
+    connect(socket, handshake, options, acceptor, connections);
+    return response;
+  };
+
+  const handle = async (request: Request, info: DenoRequestInfo): Promise<Response> =>
+    fetch !== undefined && !isUpgrade(request) ? fetch(request, info) : upgrade(request, info);
+
+  const respond = (request: Request, info: DenoRequestInfo): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      pending.add(resolve);
+      handle(request, info)
+        .then(resolve, reject)
+        .finally(() => pending.delete(resolve));
+    });
+
+  return {
+    upgrade,
+    listen: async () => {
+      if (port === undefined) return;
+      ours = Deno.serve(
+        {
+          port,
+          ...(host === undefined ? {} : { hostname: host }),
+          ...tls,
+          // It would print where it listens.
+          onListen: () => undefined,
+        },
+        respond,
+      );
+    },
+    address: () => (ours === undefined ? null : { address: ours.addr.hostname, port: ours.addr.port }),
+    stop: async () => {
+      const server = ours;
+      ours = undefined;
+      if (server === undefined) return;
+      // Its shutdown ends WebSockets too, whatever they still have to send. Until then the core answers with 503.
+      await connections.gone();
+      // It waits for answers too, of which one may never come.
+      const timer = setTimeout(() => {
+        for (const resolve of pending) resolve(answer({ status: 503, body: "Service Unavailable\n" }));
+      }, HTTP_CLOSE_MS);
+      await server.shutdown();
+      clearTimeout(timer);
+    },
+  };
+};
+
+// ---- Handshake
+
+const isUpgrade = ({ headers }: Request): boolean =>
+  headers.get("upgrade")?.toLowerCase() === "websocket" && /\bupgrade\b/i.test(headers.get("connection") ?? "");
+
+// RFC 6455 section 4.2.1: 16 bytes in Base64. Deno takes any.
+const hasKey = ({ headers }: Handshake): boolean =>
+  /^[A-Za-z0-9+/]{22}==$/.test(headers.get("sec-websocket-key") ?? "") && headers.get("sec-websocket-version") === "13";
+
+const handshakeOf = (request: Request, { remoteAddr }: DenoRequestInfo): Handshake =>
+  // The url is absolute, and otherwise as sent.
+  createHandshake(
+    request.url.replace(/^\w+:\/\/[^/]*/, ""),
+    request.headers,
+    "hostname" in remoteAddr ? remoteAddr.hostname : "",
+  );
+
+const answer = ({ status, headers, body }: Refusal): Response =>
+  new Response(body ?? null, { status, ...(headers === undefined ? {} : { headers }) });
+
+// ---- Connection
+
+/** Those that are open or closing. */
+class Connections {
+  readonly #sockets = new Set<WebSocket>();
+  #allGone: (() => void) | undefined;
+
+  add(socket: WebSocket): void {
+    this.#sockets.add(socket);
+  }
+
+  delete(socket: WebSocket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) this.#allGone?.();
+  }
+
+  async gone(): Promise<void> {
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve));
+  }
+}
+
+const connect = (
+  socket: WebSocket,
+  handshake: Handshake,
+  { maxBackpressure = Infinity }: CommonOptions,
+  acceptor: Acceptor<WebSocket>,
+  connections: Connections,
+): void => {
+  const turnBytes = Math.min(TURN_BYTES, maxBackpressure);
+  let isOver = false;
+  let received = 0;
+  let draining: ReturnType<typeof setInterval> | undefined;
+
+  const over = (code: number, reason: string): void => {
+    // After its own time-out Deno tells of the close twice.
+    if (isOver) return;
+    isOver = true;
+    clearInterval(draining);
+    clearTimeout(opening);
+    connections.delete(socket);
+    handler.close(code, reason);
+  };
+
+  // Deno has no drain event.
+  const watchDrain = (): void => {
+    draining ??= setInterval(() => {
+      if (socket.bufferedAmount > 0) return;
+      clearInterval(draining);
+      draining = undefined;
+      handler.drain();
+    }, DRAIN_POLL_MS);
+  };
+
+  // Deno drops a socket that closes, and the close frame with it, at the next message that it has read already. With a peer
+  // that never stops the core ends it in time.
+  const closeOnceQuiet = (code: number, reason: string): void => {
+    const before = received;
+    setTimeout(() => {
+      if (received === before) socket.close(code, reason);
+      else closeOnceQuiet(code, reason);
+    }, 0);
+  };
+
+  // It opens once the answer is written. What is called before then throws or is forgotten.
+  const handler = acceptor.accept(
+    {
+      raw: socket,
+      send: (bytes) => {
+        if (socket.readyState !== WebSocket.OPEN) return "dropped";
+        socket.send(bytes as Uint8Array<ArrayBuffer>);
+        if (socket.bufferedAmount <= turnBytes) return "sent";
+        watchDrain();
+        return "queued";
+      },
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
+      close: (code, reason) => {
+        if (socket.readyState !== WebSocket.CONNECTING) closeOnceQuiet(code, reason);
+        else socket.addEventListener("open", () => closeOnceQuiet(code, reason));
+      },
+      terminate: () => {
+        drop(socket);
+        over(1006, "");
+      },
+    },
+    handshake,
+  );
+  const opening = setTimeout(() => over(1006, ""), OPEN_MS);
+  connections.add(socket);
+  socket.addEventListener("open", () => {
+    clearTimeout(opening);
+    if (isOver) drop(socket);
+  });
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+    received++;
+    if (!isOver) handler.message(typeof data === "string" ? data : new Uint8Array(data));
+  });
+  socket.addEventListener("error", (event) => {
+    // Deno's is an ErrorEvent, also where a peer only vanished.
+    const message = "message" in event ? String(event.message) : "";
+    if (!isOver && !VANISHED.test(message)) handler.error(new Error(message));
+  });
+  socket.addEventListener("close", ({ wasClean, code, reason }) => {
+    if (wasClean) over(code, reason);
+    else over(1006, "");
+  });
+};
+
+const VANISHED = /Unexpected EOF|os error/;
+
+/**
+ * Drops the TCP connection. Deno has no way to, but for the machinery of its own `close`, and without that a peer that
+ * reads nothing keeps what was sent to it in memory. Where Deno changes it, the connection stays until the peer ends it.
+ */
+const drop = (socket: WebSocket): void => {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "[[rid]]");
+  if (symbol === undefined) return;
+  const resource = (socket as unknown as Record<symbol, unknown>)[symbol];
+  const { core } = (Deno as unknown as Record<symbol, DenoInternal | undefined>)[Deno.internal] ?? {};
+  // It has none until it opens.
+  if (typeof resource === "number") core?.tryClose?.(resource);
+};
+
+interface DenoInternal {
+  readonly core?: { tryClose?(resource: number): void };
+}

@@ -1,0 +1,19 @@
+import { EZEZWebsocketServer } from "@ezez-ws/adapter-deno";
+import type { Capabilities, CreateServer } from "../row.js";
+
+export const create: CreateServer = (options, callbacks) => new EZEZWebsocketServer(options, callbacks);
+
+export const capabilities: Capabilities = {
+  closesSynchronously: false,
+  nativeFramingCloseCode: 1006,
+  nativeUtf8CloseCode: 1006,
+  nativeTooLargeCloseCode: 1006,
+  reportsFramingErrors: true,
+  checksMasks: false,
+  readsRegisteredCloseCodes: true,
+  readsBehindUpgrade: true,
+  statusBehindPendingUpgrade: 101,
+  keepsUrl: true,
+  readsRequestLineInPieces: true,
+  freesClosedSocketMs: 5000,
+};
