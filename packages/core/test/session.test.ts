@@ -408,6 +408,16 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
       }
     });
 
+    it("a message whose memory is gone is malformed", async () => {
+      const { open, log } = begin();
+      const socket = open();
+      const message = new Uint8Array(10);
+      structuredClone(message.buffer, { transfer: [message.buffer] });
+      socket.handler.message(message);
+      await settle();
+      expect(log).toEqual(["a onError MALFORMED_MESSAGE peer", "a onDisconnect 1002 malformed message"]);
+    });
+
     it("a message of exactly the limit passes, of each of the two limits", async () => {
       const { connect, log } = begin({ maxPayload: 200, maxPayloadBeforeAuth: 100, messagesBeforeAuth: "accept" });
       const sized = (size: number): Uint8Array => {
@@ -423,6 +433,8 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
       expect(log.map((line) => line.slice(0, 11))).toEqual(["a onMessage", "a onAuthReq", "a onAuthOk", "a onMessage"]);
       socket.receiveBytes(sized(201));
       expect(log.at(-1)).toBe("a onError MESSAGE_TOO_LARGE peer");
+      connect().receiveBytes(sized(101));
+      expect(log.at(-1)).toBe("b onError MESSAGE_TOO_LARGE peer");
       await settle();
     });
 
