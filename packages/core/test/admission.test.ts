@@ -109,7 +109,7 @@ describe("admissionOf", () => {
   it.each([
     undefined,
     null,
-    false,
+    0,
     1,
     "true",
     {},
@@ -138,6 +138,10 @@ describe("admissionOf", () => {
 
   it("a body must be a text", () => {
     expect(() => admissionOf({ status: 401, body: 1 })).toThrow(TypeError);
+  });
+
+  it("false refuses with 403", () => {
+    expect(admissionOf(false)).toMatchObject({ status: 403 });
   });
 
   it("accepted names the protocol", () => {
