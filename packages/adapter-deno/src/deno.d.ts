@@ -15,6 +15,8 @@ declare namespace Deno {
   }
   interface ServeHandlerInfo {
     readonly remoteAddr: { readonly hostname: string } | { readonly path: string };
+    /** Settles once the answer is delivered, or cannot be. */
+    readonly completed: Promise<void>;
   }
   function serve(
     options: ServeOptions,

@@ -78,9 +78,10 @@ interface DenoListener extends Listener {
 
 const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket>): DenoListener => {
   const { port, host, tls, fetch, heartbeatIntervalMs = 30_000 } = options;
-  const connections = new Connections();
-  // How to answer the requests that have no answer yet.
-  const pending = new Set<(response: Response) => void>();
+  const sockets = new Pending<WebSocket>();
+  // How to answer each request whose answer is not delivered yet.
+  const requests = new Pending<(response: Response) => void>();
+  const kill = new AbortController();
   let ours: Deno.HttpServer | undefined;
 
   const upgrade = async (request: Request, info: DenoRequestInfo): Promise<Response> => {
@@ -94,20 +95,12 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
       // Deno cannot be told to ping, but pings by itself after half of this. In seconds, and fractions of them.
       idleTimeout: (heartbeatIntervalMs * 2) / 1000,
     });
-    connect(socket, handshake, options, acceptor, connections);
+    connect(socket, handshake, options, acceptor, sockets);
     return response;
   };
 
   const handle = async (request: Request, info: DenoRequestInfo): Promise<Response> =>
     fetch !== undefined && !isUpgrade(request) ? fetch(request, info) : upgrade(request, info);
-
-  const respond = (request: Request, info: DenoRequestInfo): Promise<Response> =>
-    new Promise((resolve, reject) => {
-      pending.add(resolve);
-      handle(request, info)
-        .then(resolve, reject)
-        .finally(() => pending.delete(resolve));
-    });
 
   return {
     upgrade,
@@ -118,10 +111,17 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
           port,
           ...(host === undefined ? {} : { hostname: host }),
           ...tls,
+          signal: kill.signal,
           // It would print where it listens.
           onListen: () => undefined,
         },
-        respond,
+        (request, info) =>
+          new Promise((resolve, reject) => {
+            requests.add(resolve);
+            const delivered = (): void => requests.delete(resolve);
+            info.completed.then(delivered, delivered);
+            handle(request, info).then(resolve, reject);
+          }),
       );
     },
     address: () => (ours === undefined ? null : { address: ours.addr.hostname, port: ours.addr.port }),
@@ -129,17 +129,44 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
       const server = ours;
       ours = undefined;
       if (server === undefined) return;
-      // Its shutdown ends WebSockets too, whatever they still have to send. Until then the core answers with 503.
-      await connections.gone();
-      // It waits for answers too, of which one may never come.
-      const timer = setTimeout(() => {
-        for (const resolve of pending) resolve(answer({ status: 503, body: "Service Unavailable\n" }));
-      }, HTTP_CLOSE_MS);
-      await server.shutdown();
-      clearTimeout(timer);
+      // Deno has no way to only stop accepting. Its abort ends all, and its shutdown every WebSocket, whatever they still have
+      // to send; and shutdown never resolves once a peer has left before its upgrade. So first what is open ends, while the
+      // core answers with 503.
+      await sockets.gone();
+      await requests.gone(HTTP_CLOSE_MS);
+      // Abort leaves alone whom nobody has answered yet.
+      for (const respond of requests.items) respond(answer({ status: 503, body: "Service Unavailable\n" }));
+      kill.abort();
+      await server.finished;
     },
   };
 };
+
+/** What has to end before the server may. */
+class Pending<T> {
+  readonly items = new Set<T>();
+  #allGone: (() => void) | undefined;
+
+  add(item: T): void {
+    this.items.add(item);
+  }
+
+  delete(item: T): void {
+    this.items.delete(item);
+    if (this.items.size === 0) this.#allGone?.();
+  }
+
+  /** Resolves once nothing is left, or after this time. */
+  async gone(milliseconds?: number): Promise<void> {
+    if (this.items.size === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#allGone = resolve;
+      if (milliseconds !== undefined) timer = setTimeout(resolve, milliseconds);
+    });
+    clearTimeout(timer);
+  }
+}
 
 // ---- Handshake
 
@@ -163,31 +190,12 @@ const answer = ({ status, headers, body }: Refusal): Response =>
 
 // ---- Connection
 
-/** Those that are open or closing. */
-class Connections {
-  readonly #sockets = new Set<WebSocket>();
-  #allGone: (() => void) | undefined;
-
-  add(socket: WebSocket): void {
-    this.#sockets.add(socket);
-  }
-
-  delete(socket: WebSocket): void {
-    this.#sockets.delete(socket);
-    if (this.#sockets.size === 0) this.#allGone?.();
-  }
-
-  async gone(): Promise<void> {
-    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve));
-  }
-}
-
 const connect = (
   socket: WebSocket,
   handshake: Handshake,
   { maxBackpressure = Infinity }: CommonOptions,
   acceptor: Acceptor<WebSocket>,
-  connections: Connections,
+  sockets: Pending<WebSocket>,
 ): void => {
   const turnBytes = Math.min(TURN_BYTES, maxBackpressure);
   let isOver = false;
@@ -200,7 +208,7 @@ const connect = (
     isOver = true;
     clearInterval(draining);
     clearTimeout(opening);
-    connections.delete(socket);
+    sockets.delete(socket);
     handler.close(code, reason);
   };
 
@@ -250,7 +258,7 @@ const connect = (
     handshake,
   );
   const opening = setTimeout(() => over(1006, ""), OPEN_MS);
-  connections.add(socket);
+  sockets.add(socket);
   socket.addEventListener("open", () => {
     clearTimeout(opening);
     if (isOver) drop(socket);

@@ -47,10 +47,14 @@ export interface Capabilities {
   readonly nativeTooLargeCloseCode: 1009 | 1006;
   /** A broken frame, which ends the connection, also becomes an `onError` with `TRANSPORT_ERROR`. */
   readonly reportsFramingErrors: boolean;
-  /** A frame without a mask ends the connection, as RFC 6455 section 5.1 says; otherwise it is misread. */
-  readonly checksMasks: boolean;
+  /** What comes of a frame without a mask: the end of the connection, as RFC 6455 section 5.1 says, or no good. */
+  readonly unmaskedFrame: "refused" | "misread" | "read";
   /** The peer's close codes from 1012 to 3999 are read; otherwise they are taken for none that a peer may send. */
   readonly readsRegisteredCloseCodes: boolean;
+  /** The same of 1014, where the others are read. */
+  readonly readsCloseCode1014: boolean;
+  /** The peer's close frame right behind the message that we close on is answered first, so that the peer sees its own code. */
+  readonly answersCloseBehindMessage: boolean;
   /** What comes in the TCP segment of the upgrade request and behind it is read. RFC 6455 has peers wait with it. */
   readonly readsBehindUpgrade: boolean;
   /** What answers an upgrade that has something behind it while `onUpgrade` is pending; with 101 that is read. */
@@ -59,6 +63,13 @@ export interface Capabilities {
   readonly keepsUrl: boolean;
   /** The first line of an HTTP request may come in several TCP segments. */
   readonly readsRequestLineInPieces: boolean;
+  /**
+   * Who pings: the core, in intervals; or the runtime, and only a silent peer, which is closed with 1001 if it stays silent.
+   * That becomes an `onError` with `TRANSPORT_ERROR`. For the application either ends with 1006.
+   */
+  readonly heartbeat: "core" | "runtime";
+  /** A little of a connection stays in memory after its end until its next ping would be due. */
+  readonly keepsUntilPing: boolean;
   /** A socket whose peer does not finish the closing handshake is given up within this time. */
   readonly freesClosedSocketMs: number;
 }

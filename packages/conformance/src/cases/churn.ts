@@ -43,20 +43,17 @@ const openTalkAndLeave = async (running: RunningServer): Promise<void> => {
   for (const wire of wires) wire.destroy();
 };
 
-export const churn: Area = ({ alone }) => {
+export const churn: Area = ({ alone, capabilities }) => {
   alone(
     `${CONNECTIONS} connections that open, talk and leave, ${ROUNDS} times, leave nothing behind`,
     async (lab) => {
-      const running = await lab.start(
-        {},
-        {
-          onAuthOk: (client) => {
-            client.on("a", (args, reply) => reply("b", args));
-            // Some leave with questions that nobody has answered.
-            client.send("c", [], () => undefined);
-          },
+      const running = await lab.start(capabilities.keepsUntilPing ? { heartbeatIntervalMs: 0 } : {}, {
+        onAuthOk: (client) => {
+          client.on("a", (args, reply) => reply("b", args));
+          // Some leave with questions that nobody has answered.
+          client.send("c", [], () => undefined);
         },
-      );
+      });
       let settled = 0;
       for (let round = 1; round <= ROUNDS; round++) {
         for (let opened = 0; opened < CONNECTIONS; opened += TOGETHER) await openTalkAndLeave(running);

@@ -198,7 +198,10 @@ export const connection: Area = ({ it, capabilities }) => {
     }
     await running.called("onDisconnect", codes.length);
     expect(running.given("onDisconnect")).toEqual(
-      codes.map((code) => (capabilities.readsRegisteredCloseCodes ? [code, "bye"] : [1006, ""])),
+      codes.map((code) => {
+        const { readsRegisteredCloseCodes, readsCloseCode1014 } = capabilities;
+        return (code === 1014 ? readsCloseCode1014 : readsRegisteredCloseCodes) ? [code, "bye"] : [1006, ""];
+      }),
     );
   });
 

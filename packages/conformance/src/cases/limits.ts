@@ -259,7 +259,11 @@ export const limits: Area = ({ it, capabilities, create }) => {
       wire.close(1000);
     });
     const codes = await Promise.all(wires.map(async (wire) => (await wire.closed()).code));
-    expect(codes).toEqual(codes.map((_, length) => (legal.has(length) ? 1000 : 1002)));
+    const refused = capabilities.answersCloseBehindMessage ? 1000 : 1002;
+    expect(codes).toEqual(codes.map((_, length) => (legal.has(length) ? 1000 : refused)));
     expect(running.count("onMessage")).toBe(legal.size);
+    await running.called("onDisconnect", whole.length);
+    const told = running.given("onDisconnect").map(([code]) => code);
+    expect(told.filter((code) => code === 1002)).toHaveLength(whole.length - legal.size);
   });
 };

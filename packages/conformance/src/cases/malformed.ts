@@ -162,7 +162,9 @@ export const malformed: Area = ({ it, capabilities }) => {
   });
 
   for (const [what, opcode, options] of [
-    ...(capabilities.checksMasks ? [["an unmasked frame", Opcode.binary, { masked: false }] as const] : []),
+    ...(capabilities.unmaskedFrame === "refused"
+      ? [["an unmasked frame", Opcode.binary, { masked: false }] as const]
+      : []),
     ["a reserved bit", Opcode.binary, { rsv: 4 }],
     ["an opcode that is not defined", 3, {}],
     ["a control frame in fragments", Opcode.ping, { fin: false }],
@@ -182,7 +184,7 @@ export const malformed: Area = ({ it, capabilities }) => {
     });
   }
 
-  if (!capabilities.checksMasks) {
+  if (capabilities.unmaskedFrame === "misread") {
     it("an unmasked frame is misread, and only that connection's", async (lab) => {
       const running = await lab.start();
       const wire = await running.authenticated();
@@ -191,6 +193,16 @@ export const malformed: Area = ({ it, capabilities }) => {
       await wire.closed();
       expect(running.messages).toEqual([]);
       await running.answersOthers();
+    });
+  }
+
+  if (capabilities.unmaskedFrame === "read") {
+    it("an unmasked frame is read like any other", async (lab) => {
+      const running = await lab.start();
+      const wire = await running.authenticated();
+      wire.frame(Opcode.binary, encode("a", 1, null, "unmasked"), { masked: false });
+      await running.called("onMessage");
+      expect(running.messages).toEqual([["a", "unmasked"]]);
     });
   }
 

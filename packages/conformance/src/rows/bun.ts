@@ -9,12 +9,16 @@ export const capabilities: Capabilities = {
   nativeUtf8CloseCode: 1007,
   nativeTooLargeCloseCode: 1009,
   reportsFramingErrors: true,
-  checksMasks: true,
+  unmaskedFrame: "refused",
   readsRegisteredCloseCodes: true,
+  readsCloseCode1014: true,
+  answersCloseBehindMessage: false,
   readsBehindUpgrade: true,
   statusBehindPendingUpgrade: 400,
   // Request.url is a parsed URL: https://url.spec.whatwg.org/#path-state
   keepsUrl: false,
   readsRequestLineInPieces: true,
+  heartbeat: "core",
+  keepsUntilPing: false,
   freesClosedSocketMs: 5000,
 };

@@ -9,15 +9,19 @@ export const capabilities: Capabilities = {
   nativeUtf8CloseCode: 1006,
   nativeTooLargeCloseCode: 1006,
   reportsFramingErrors: false,
-  checksMasks: false,
+  unmaskedFrame: "misread",
   // https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketProtocol.h
   readsRegisteredCloseCodes: false,
+  readsCloseCode1014: false,
+  answersCloseBehindMessage: false,
   // https://github.com/uNetworking/uWebSockets/blob/master/src/HttpParser.h
   readsBehindUpgrade: false,
   statusBehindPendingUpgrade: 505,
   keepsUrl: true,
   // https://github.com/uNetworking/uWebSockets/issues/1776
   readsRequestLineInPieces: false,
+  heartbeat: "core",
+  keepsUntilPing: false,
   // A timer of its own, of up to 16 s.
   freesClosedSocketMs: 17_000,
 };
