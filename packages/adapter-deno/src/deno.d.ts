@@ -30,3 +30,5 @@ declare namespace Deno {
   /** Where `core`, the runtime's own machinery, is found. */
   const internal: unique symbol;
 }
+
+declare function setImmediate(callback: () => void): void;

@@ -186,7 +186,8 @@ const handshakeOf = (request: Request, { remoteAddr }: DenoRequestInfo): Handsha
   );
 
 const answer = ({ status, headers, body }: Refusal): Response =>
-  new Response(body ?? null, { status, ...(headers === undefined ? {} : { headers }) });
+  // An empty body would get a content-type.
+  new Response(body || null, { status, ...(headers === undefined ? {} : { headers }) });
 
 // ---- Connection
 
@@ -226,10 +227,10 @@ const connect = (
   // that never stops the core ends it in time.
   const closeOnceQuiet = (code: number, reason: string): void => {
     const before = received;
-    setTimeout(() => {
+    setImmediate(() => {
       if (received === before) socket.close(code, reason);
       else closeOnceQuiet(code, reason);
-    }, 0);
+    });
   };
 
   // It opens once the answer is written. What is called before then throws or is forgotten.
