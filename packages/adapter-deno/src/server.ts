@@ -283,8 +283,8 @@ const connect = (
 const VANISHED = /Unexpected EOF|os error/;
 
 /**
- * Drops the TCP connection. Deno has no way to, but for the machinery of its own `close`, and without that a peer that
- * reads nothing keeps what was sent to it in memory. Where Deno changes it, the connection stays until the peer ends it.
+ * Drops the TCP connection, once what is being written is written. Deno has no way to, but for the machinery of its own
+ * `close`. Where Deno changes that, the connection stays until the peer ends it.
  */
 const drop = (socket: WebSocket): void => {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "[[rid]]");

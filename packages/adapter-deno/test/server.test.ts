@@ -82,7 +82,7 @@ describe.skipIf(skipped !== undefined)(`on Deno${skipped === undefined ? "" : ` 
     await within(server.close(), "close");
   });
 
-  test("a peer that reads nothing is dropped with all that waits for it", async () => {
+  test("a peer that reads nothing does not hold up close, though Deno keeps what it was sent", async () => {
     const server = new EZEZWebsocketServer<Events>(
       { port: 0, host: "127.0.0.1", maxBackpressure: 16 * 1024 * 1024 },
       callbacks,
@@ -96,8 +96,8 @@ describe.skipIf(skipped !== undefined)(`on Deno${skipped === undefined ? "" : ` 
     expect(client?.alive).toBe(false);
     await within(server.close({ timeoutMs: 500 }), "close");
     wire.resume();
-    // The close frame was behind what waited.
-    expect((await wire.closed()).code).toBe(1006);
+    // Nothing ends a write that has begun: with it the rest, close frame and all, comes once the peer reads.
+    expect((await wire.closed()).code).toBe(1013);
   });
 
   test("client.client is Deno's WebSocket", async () => {
