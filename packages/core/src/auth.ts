@@ -58,8 +58,8 @@ export const authStep = (state: AuthState, event: AuthEvent): AuthStep => {
   return { state, effect: { type: "none" } };
 };
 
-// Room for as many characters of UTF-8 is left in a close frame, whose reason this becomes a part of.
-const PRINTED_LENGTH = 25;
+// A peer may send a version of any length, and gets it back.
+const PRINTED_LENGTH = 100;
 
 // As a template literal prints it. An object may have sent a toString of its own, which is no function and throws there.
 const printed = (value: unknown): string => {

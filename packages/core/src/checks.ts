@@ -46,9 +46,13 @@ export const checkInteger = (option: string, value: unknown, from: number, to: n
   if (!valid(value)) throw invalid(option, text);
 };
 
-/** @throws EZEZError `INVALID_OPTION`, which names the one that is given and no function */
-export const checkFunctions = (callbacks: object): void => {
-  for (const [name, callback] of Object.entries(callbacks)) {
+/**
+ * Callbacks may be the methods of an object of the user's, whose other properties are its own.
+ * @throws EZEZError `INVALID_OPTION`, which names the one that is given and no function
+ */
+export const checkFunctions = (callbacks: object, names: Iterable<string> = Object.keys(callbacks)): void => {
+  for (const name of names) {
+    const callback = (callbacks as Record<string, unknown>)[name];
     if (callback !== undefined && typeof callback !== "function") throw invalid(name, "a function");
   }
 };

@@ -54,9 +54,6 @@ export class EZEZError<TCode extends EZEZErrorCode = EZEZErrorCode> extends Erro
   }
 }
 
-/** An error that closes the connection. Its message is the close reason. */
-export type PeerError = EZEZError<PeerErrorCode>;
-
 /** The close code that answers a peer's mistake. */
 export const closeCodeOf = (code: PeerErrorCode): number => closeCodes()[code];
 

@@ -8,6 +8,7 @@ export type {
   SerializerArgs,
   UnserializerArgs,
 } from "./codec/options.js";
+export { tellConsole } from "./console.js";
 export type {
   CallbackResult,
   EventName,

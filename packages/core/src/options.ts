@@ -198,9 +198,20 @@ export const resolveOptions = (options: AnyOptions): ResolvedOptions => {
   return { ...resolved, maxPayloadBeforeAuth };
 };
 
+const CALLBACKS = [
+  "onUpgrade",
+  "onAuthRequest",
+  "onAuthOk",
+  "onAuthRejected",
+  "onMessage",
+  "onDisconnect",
+  "onDrain",
+  "onError",
+] as const satisfies readonly (keyof Callbacks<TEvents>)[];
+
 /** @throws EZEZError `INVALID_OPTION`, which names the callback */
 export const checkCallbacks = (callbacks: object): void => {
-  checkFunctions(callbacks);
+  checkFunctions(callbacks, CALLBACKS);
   if (!("onAuthRequest" in callbacks) || callbacks.onAuthRequest === undefined) {
     throw invalid("onAuthRequest", "a function");
   }

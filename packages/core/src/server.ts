@@ -12,6 +12,7 @@ import {
 } from "./admission.js";
 import { broadcastBytes, exceptions } from "./broadcast.js";
 import { checkInteger } from "./checks.js";
+import { tellConsole } from "./console.js";
 import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./contract.js";
 import { Deadlines } from "./deadlines.js";
 import { EZEZError } from "./errors.js";
@@ -32,7 +33,7 @@ export interface CloseOptions {
 
 /** Who does not get a broadcast. */
 export interface BroadcastOptions<TClient> {
-  except?: TClient | Iterable<TClient> | undefined;
+  readonly except?: TClient | Iterable<TClient> | undefined;
 }
 
 /**
@@ -126,7 +127,7 @@ export class EZEZServer<
    */
   broadcast<K extends EventName<Out>>(
     eventName: K,
-    ...[args, options]: SendArguments<Out[K], BroadcastOptions<EZEZServerClient<In, Out, TContext, TSocket>>>
+    ...[args, options]: SendArguments<Out[K], BroadcastOptions<EZEZServerClient<In, Out, TContext>>>
   ): number {
     const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []);
     return broadcastBytes(this.#sessions, bytes, exceptions(options?.except), (session, cause) => {
@@ -146,38 +147,47 @@ export class EZEZServer<
   }
 
   #admit(handshake: Handshake): Admission | Promise<Admission> {
-    try {
-      const { allowedOrigins } = this.#options;
-      if (!hasPath(handshake.url, this.#options.path)) return NOT_FOUND;
+    const { path, allowedOrigins } = this.#options;
+    if (!hasPath(handshake.url, path)) return NOT_FOUND;
+    return this.#orFailed("allowedOrigins", () => {
       if (!isAllowedOrigin(handshake.headers.get("origin"), allowedOrigins)) return FORBIDDEN;
-      if (this.#isFull) return UNAVAILABLE;
-      const { onUpgrade } = this.#callbacks;
-      const answer: unknown = onUpgrade === undefined ? true : onUpgrade(handshake);
+      return this.#isFull ? UNAVAILABLE : this.#askForUpgrade(handshake);
+    });
+  }
+
+  #askForUpgrade(handshake: Handshake): Admission | Promise<Admission> {
+    const callbacks = this.#callbacks;
+    return this.#orFailed("onUpgrade", () => {
+      const answer: unknown = callbacks.onUpgrade === undefined ? true : callbacks.onUpgrade(handshake);
       if (!isPromiseLike(answer)) return this.#admission(handshake, answer);
       return Promise.resolve(answer).then(
         // Meanwhile others may have connected, or the server closed.
         (settled) => (this.#isFull ? UNAVAILABLE : this.#admission(handshake, settled)),
-        (cause) => this.#refuseFailed(cause),
+        (cause) => this.#failed("onUpgrade", cause),
       );
-    } catch (cause) {
-      return this.#refuseFailed(cause);
-    }
+    });
   }
 
   #admission(handshake: Handshake, answer: unknown): Admission {
-    try {
-      const admission = admissionOf(answer);
-      if (admission !== true) return admission;
+    const admission = this.#orFailed("onUpgrade", () => admissionOf(answer));
+    if (admission !== true) return admission;
+    return this.#orFailed("handleProtocols", () => {
       const protocol = chooseProtocol(handshake, this.#options.handleProtocols);
       this.#admitted();
       return accepted(protocol);
+    });
+  }
+
+  #orFailed<T>(stage: string, decide: () => T): T | Admission {
+    try {
+      return decide();
     } catch (cause) {
-      return this.#refuseFailed(cause);
+      return this.#failed(stage, cause);
     }
   }
 
-  #refuseFailed(cause: unknown): Admission {
-    this.#report(undefined, callbackFailed("onUpgrade", cause));
+  #failed(stage: string, cause: unknown): Admission {
+    this.#report(undefined, callbackFailed(stage, cause));
     return FAILED;
   }
 
@@ -257,16 +267,15 @@ export class EZEZServer<
   }
 
   #report(session: Session<In, Out, TContext, TSocket> | undefined, error: EZEZError): void {
-    const { onError } = this.#callbacks;
-    if (onError === undefined) {
-      if (error.code === "CALLBACK_FAILED") console.error(error);
+    if (this.#callbacks.onError === undefined) {
+      if (error.code === "CALLBACK_FAILED") tellConsole(error);
       return;
     }
     try {
-      const result: unknown = onError(session, error);
-      if (isPromiseLike(result)) Promise.resolve(result).then(undefined, (cause) => console.error(cause));
+      const result: unknown = this.#callbacks.onError(session, error);
+      if (isPromiseLike(result)) Promise.resolve(result).then(undefined, tellConsole);
     } catch (cause) {
-      console.error(cause);
+      tellConsole(cause);
     }
   }
 }

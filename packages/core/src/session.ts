@@ -39,6 +39,9 @@ interface Queued {
 // Broadcasts count from 2^48, so ids of connections that start below this never meet them.
 const FIRST_IDS = 2 ** 31 - 1;
 
+// Room for all reasons but those with a long version: 40 bytes of ASCII, and 27 units of at most 3 bytes, of 123.
+const CLOSE_REASON_LENGTH = 67;
+
 let connections = 0;
 
 /** One connection of a server: the auth gate, the queue before it, the channel, and their end. */
@@ -274,8 +277,9 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     name: "onAuthOk" | "onAuthRejected" | "onMessage" | "onDisconnect" | "onDrain",
     ...parameters: unknown[]
   ): void {
-    const callback = this.#host.callbacks[name] as ((...parameters: unknown[]) => unknown) | undefined;
-    if (callback !== undefined) this.#host.run(this, name, () => callback(this, ...parameters));
+    const { callbacks } = this.#host;
+    const callback = callbacks[name] as ((...parameters: unknown[]) => unknown) | undefined;
+    if (callback !== undefined) this.#host.run(this, name, () => callback.call(callbacks, this, ...parameters));
   }
 
   #takeToken(perSecond: number): boolean {
@@ -320,7 +324,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
         break;
       case "reject":
         this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authRejected, effect.reason));
-        this.#end(effect.code, effect.reason);
+        this.#end(effect.code, effect.reason.slice(0, CLOSE_REASON_LENGTH));
         this.#tell("onAuthRejected", effect.reason);
         break;
       case "fail":

@@ -5,12 +5,14 @@ import { Wire } from "../wire.js";
 
 const boom = new Error("boom");
 
-/** An object that even looking at throws. */
-const untouchable = Object.defineProperty({}, "message", {
-  get: () => {
+const throws = {
+  get: (): never => {
     throw boom;
   },
-});
+};
+
+/** An object that even looking at throws: what prints an error reads the tag as well. */
+const untouchable = Object.defineProperties({}, { message: throws, [Symbol.toStringTag]: throws });
 
 const FAILURES: Readonly<Record<string, () => unknown>> = {
   "throws an error": () => {
