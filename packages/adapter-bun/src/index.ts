@@ -1,3 +1,25 @@
-export type * from "@ezez-ws/core";
+export type {
+  AnyServerClient,
+  BroadcastOptions,
+  Callbacks,
+  CloseOptions,
+  CommonOptions,
+  ContextOption,
+  CustomDeserializers,
+  CustomSerializers,
+  EventName,
+  EZEZErrorCode,
+  EZEZServerClient,
+  Handshake,
+  Ids,
+  OnCallback,
+  OnReply,
+  Options,
+  Refusal,
+  Reply,
+  SerializerArgs,
+  TEvents,
+  UnserializerArgs,
+} from "@ezez-ws/core";
 export { CloseCode, EZEZError } from "@ezez-ws/core";
 export { type BunOptions, type BunServer, type BunSocket, EZEZWebsocketServer } from "./server.js";

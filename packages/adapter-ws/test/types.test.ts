@@ -51,8 +51,9 @@ const constructing = (): void => {
   new EZEZWebsocketServer<In>({ port: 0, queLimit: 1 }, callbacks);
   // @ts-expect-error: not one of the three
   new EZEZWebsocketServer<In>({ port: 0, messagesBeforeAuth: "drop" }, callbacks);
-  // @ts-expect-error: false is no refusal
-  new EZEZWebsocketServer<In>({ port: 0 }, { ...callbacks, onUpgrade: () => false });
+  new EZEZWebsocketServer<In>({ port: 0 }, { ...callbacks, onUpgrade: async ({ url }) => url !== "/closed" });
+  // @ts-expect-error: a refusal has a status
+  new EZEZWebsocketServer<In>({ port: 0 }, { ...callbacks, onUpgrade: () => ({ body: "no" }) });
   // @ts-expect-error: the prefix ezez-ws:: is the protocol's
   new EZEZWebsocketServer<{ "ezez-ws::auth": [] }>({ port: 0 }, callbacks);
   // @ts-expect-error: it is the protocol's on the way out, too
