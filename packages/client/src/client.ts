@@ -8,8 +8,10 @@ import {
   type Listen,
   type SendArguments,
   type TEvents,
+  tellConsole,
 } from "@ezez-ws/core";
 import { type AnyOnReply, Connection, type ConnectionHost, type ListenerCall, type Pending } from "./connection.js";
+import { checkAddress, findWebSocket, importWebSocket, type OpenWebSocket } from "./find-web-socket.js";
 import {
   type ClientCallbacks,
   type ClientOnReply,
@@ -20,7 +22,7 @@ import {
 } from "./options.js";
 import { Queue } from "./queue.js";
 import { reconnectDelay } from "./reconnect.js";
-import { findWebSocket, importWebSocket, type WebSocketConstructor, type WebSocketLike } from "./web-socket.js";
+import type { WebSocketLike } from "./web-socket.js";
 
 // Ids of broadcasts begin far above these.
 const FIRST_IDS = 2 ** 31 - 1;
@@ -199,15 +201,18 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   #connect(): void {
     const connection = new Connection(this.#host);
     this.#connection = connection;
-    const make = (WebSocketClass: WebSocketConstructor): void => {
+    const make = (open: OpenWebSocket): void => {
       if (!connection.alive) return;
-      const { wsConstructorExtraArg } = this.#options;
-      connection.attach(new WebSocketClass(this.#url, this.#protocols, wsConstructorExtraArg as never));
+      connection.attach(open(this.#url, this.#protocols, this.#options.wsConstructorExtraArg));
       this.#constructed = true;
     };
     const found = findWebSocket(this.#options.WSConstructor);
     if (found === undefined) {
-      checkUrl(this.#url);
+      try {
+        checkAddress(this.#url, this.#protocols);
+      } catch (cause) {
+        throw invalidUrl(cause);
+      }
       importWebSocket("ws")
         .then(make)
         .catch((cause) => connection.failed(cause, !this.#constructed));
@@ -260,9 +265,9 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   }
 
   #report(error: EZEZError): void {
-    const { onError } = this.#callbacks;
-    if (onError !== undefined) guard(() => onError(error), console.error);
-    else if (error.code === "CALLBACK_FAILED") console.error(error);
+    const callbacks = this.#callbacks;
+    if (callbacks.onError !== undefined) guard(() => callbacks.onError?.(error), tellConsole);
+    else if (error.code === "CALLBACK_FAILED") tellConsole(error);
   }
 }
 
@@ -280,14 +285,6 @@ const guard = (call: () => unknown, failed: (cause: unknown) => void): void => {
 
 const invalidUrl = (cause: unknown): EZEZError =>
   new EZEZError("INVALID_OPTION", `url or protocols: ${cause instanceof Error ? cause.message : cause}`, { cause });
-
-const checkUrl = (url: string | URL): void => {
-  try {
-    new URL(url);
-  } catch (cause) {
-    throw invalidUrl(cause);
-  }
-};
 
 const jsonOf = (value: unknown): string => {
   let cause: unknown;

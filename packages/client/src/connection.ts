@@ -53,6 +53,13 @@ export interface ConnectionHost {
   ended(code: number, final: boolean): void;
 }
 
+// The longest delay that setTimeout takes.
+const LONGEST_MS = 2 ** 31 - 1;
+
+const unanswered = (): Error => new Error("the server does not answer");
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : "");
+
 /** `opened`: not authenticated yet. `asked`: the auth message is sent. */
 type Phase = "connecting" | "opened" | "asked" | "ready" | "ended";
 
@@ -65,8 +72,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   readonly #heartbeat: Heartbeat;
   #socket: ClientSocket | undefined;
   #phase: Phase = "connecting";
-  // Why it could not connect, where the runtime tells.
-  #failure: unknown;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: ConnectionHost) {
     this.#host = host;
@@ -78,6 +84,10 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   attach(webSocket: WebSocketLike): void {
     this.#socket = bindWebSocket(webSocket, this);
     this.#heartbeat.start();
+    const { heartbeatIntervalMs: interval } = this.#host.options;
+    // The heartbeat, where there is one, gives up an attempt that is never answered. A browser does so by itself.
+    if (interval === 0 || this.canPing || !this.#socket.canTerminate) return;
+    this.#deadline = setTimeout(() => this.failed(unanswered(), false), Math.min(interval * 2, LONGEST_MS));
   }
 
   /** Not ended. */
@@ -119,8 +129,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   /** There is no socket, or it never opened; `final` where another attempt would fail as well. */
   failed(cause: unknown, final: boolean): void {
     if (!this.alive) return;
-    const message = cause instanceof Error ? cause.message : "could not connect";
-    this.#report("CONNECT_FAILED", message, "connect", cause);
+    this.#report("CONNECT_FAILED", messageOf(cause) || "could not connect", "connect", cause);
     this.#end(CloseCode.abnormal, "", final);
   }
 
@@ -136,7 +145,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
 
   heartbeatLost(): void {
     if (this.#phase === "connecting") {
-      this.failed(new Error("the server does not answer"), false);
+      this.failed(unanswered(), false);
       return;
     }
     this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
@@ -154,6 +163,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   open(): void {
     if (!this.alive) return;
     this.#phase = "opened";
+    clearTimeout(this.#deadline);
     this.#tell("onConnect");
     const { auth } = this.#host.options;
     if (auth === null) this.#accept();
@@ -197,14 +207,14 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   }
 
   error(cause: unknown): void {
-    if (this.#phase === "connecting") this.#failure = cause;
-    else if (this.alive) {
-      this.#report("TRANSPORT_ERROR", cause instanceof Error ? cause.message : "transport error", "transport", cause);
-    }
+    // The attempt is over, and Node 22 tells no close after it.
+    if (this.#phase === "connecting") this.failed(cause, false);
+    // One that says nothing only announces the close, as Node 24 does for each connection that breaks.
+    else if (this.alive && messageOf(cause)) this.#report("TRANSPORT_ERROR", messageOf(cause), "transport", cause);
   }
 
   close(code: number, reason: string): void {
-    if (this.#phase === "connecting") this.failed(this.#failure, false);
+    if (this.#phase === "connecting") this.failed(undefined, false);
     else this.#end(code, reason, code === CloseCode.normal, false);
   }
 
@@ -297,6 +307,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     const opened = this.#phase !== "connecting";
     this.#phase = "ended";
     this.#heartbeat.stop();
+    clearTimeout(this.#deadline);
     this.channel.clearReplies();
     this.#host.queue.retain((message) => message.connection !== this);
     // A reason of the server's may be longer than a close frame takes, and it knows it.

@@ -37,7 +37,8 @@ export interface ClientOptions extends CodecOptions {
   /** Most messages that wait for a reply; one more throws. `Infinity` disables. @defaultValue 10000 */
   maxAwaitingReplies?: number | undefined;
   /**
-   * Time between pings; a server silent for two of them is taken for lost. Only on sockets that can ping, as those of `ws`.
+   * Time between pings; a server silent for two of them is taken for lost. Only on sockets that can ping, as those of `ws`;
+   * on Node's own an attempt not answered for two of them is given up.
    * 0 disables. @defaultValue 30000
    */
   heartbeatIntervalMs?: number | undefined;
@@ -45,7 +46,7 @@ export interface ClientOptions extends CodecOptions {
   unknownMessages?: "ignore" | "error" | ((text: string) => CallbackResult) | undefined;
   /** Data that is neither text nor binary: `"error"` reports it, a function gets it. @defaultValue `"ignore"` */
   unknownDataType?: "ignore" | "error" | ((data: unknown) => CallbackResult) | undefined;
-  /** The WebSocket class. @defaultValue the global one when connecting, or else that of `ws`, if installed */
+  /** The WebSocket class. @defaultValue on Node that of `ws`, if installed; or else the global one when connecting */
   WSConstructor?: WebSocketConstructor | undefined;
   /** Third argument of `WSConstructor`; `ws` takes its options there. */
   wsConstructorExtraArg?: unknown;
@@ -100,8 +101,17 @@ const rules = {
 /** The options with every default filled in. */
 export type ResolvedClientOptions = Resolved<ClientOptions, typeof rules>;
 
+const CALLBACKS = [
+  "onConnect",
+  "onAuthOk",
+  "onAuthRejected",
+  "onMessage",
+  "onDisconnect",
+  "onError",
+] as const satisfies readonly (keyof ClientCallbacks<TEvents>)[];
+
 /** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option or callback */
 export const resolveClientOptions = (options: ClientOptions, callbacks: object): ResolvedClientOptions => {
-  checkFunctions(callbacks);
+  checkFunctions(callbacks, CALLBACKS);
   return resolve(rules, options);
 };

@@ -5,6 +5,7 @@ export interface WebSocketEvent {
   readonly type: string;
   readonly data?: unknown;
   readonly error?: unknown;
+  readonly message?: string;
   readonly code?: number;
   readonly reason?: string;
 }
@@ -32,6 +33,8 @@ export type WebSocketConstructor = new (
 /** {@link Socket}, and what only a client does. */
 export interface ClientSocket extends Socket<WebSocketLike> {
   readonly isOpen: boolean;
+  /** Not in a browser. */
+  readonly canTerminate: boolean;
   sendText(text: string): void;
 }
 
@@ -67,8 +70,10 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
     else if (ArrayBuffer.isView(data)) handler.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     else handler.message(new Uint8Array(data));
   });
-  // ws puts the cause into its event, a browser tells none.
-  webSocket.addEventListener("error", ({ error }) => handler.error(error));
+  // ws puts the cause into its event, Deno a message alone, a browser nothing.
+  webSocket.addEventListener("error", ({ error, message }) =>
+    handler.error(error ?? (message ? new Error(message) : undefined)),
+  );
   webSocket.addEventListener("close", ({ code = CloseCode.noStatus, reason = "" }) => {
     clearTimeout(deadline);
     handler.close(code, reason);
@@ -80,6 +85,7 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
     get isOpen() {
       return isOpen();
     },
+    canTerminate: extra.terminate !== undefined,
     get bufferedAmount() {
       return webSocket.bufferedAmount;
     },
@@ -109,21 +115,4 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
   extra.on("pong", () => handler.pong());
   // ws throws while it connects.
   return Object.assign(socket, { ping: () => isOpen() && extra.ping?.() });
-};
-
-/** The class to connect with: the given one, or the runtime's own. Looked up at each attempt. */
-export const findWebSocket = (given: WebSocketConstructor | undefined): WebSocketConstructor | undefined =>
-  given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-
-/**
- * The class of a package, which is `ws`. Its name is an argument, and the comments are there, so that no bundler takes it
- * into a bundle for browsers.
- */
-export const importWebSocket = async (name: string): Promise<WebSocketConstructor> => {
-  try {
-    const module: { default: WebSocketConstructor } = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
-    return module.default;
-  } catch (cause) {
-    throw new Error(`no WebSocket here: install ${name}, or pass WSConstructor`, { cause });
-  }
 };

@@ -274,6 +274,20 @@ describe("the heartbeat", () => {
     expect(journal.named("onDisconnect")).toEqual([]);
   });
 
+  it("gives up an attempt after two intervals also where the socket can terminate and not ping", async () => {
+    vi.useFakeTimers();
+    const { journal } = connect({ WSConstructor: NodeLikeWebSocket, heartbeatIntervalMs: 10 });
+    vi.advanceTimersByTime(19);
+    expect(journal.errors).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(journal.errors).toEqual(["CONNECT_FAILED"]);
+    expect(FakeWebSocket.last.closes).toHaveLength(1);
+    vi.advanceTimersByTime(5);
+    FakeWebSocket.last.open();
+    vi.advanceTimersByTime(60_000);
+    expect(journal.errors).toEqual(["CONNECT_FAILED"]);
+  });
+
   it("does not exist with 0, nor on sockets that cannot ping", () => {
     vi.useFakeTimers();
     const { client, journal } = connect({ WSConstructor: FakeWebSocket, heartbeatIntervalMs: 10 });

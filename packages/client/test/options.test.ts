@@ -1,7 +1,9 @@
-import { type ClientOptions, EZEZWebSocketClient } from "@ezez-ws/client";
+import { type ClientCallbacks, type ClientOptions, type EZEZError, EZEZWebSocketClient } from "@ezez-ws/client";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocket as NodeWebSocket } from "ws";
 import { FakeWebSocket } from "./fake-web-socket.js";
+import type { AnyEvents } from "./harness.js";
+import { encode } from "./raw-server.js";
 
 const URL_OF_NOBODY = "ws://127.0.0.1:9";
 
@@ -40,6 +42,42 @@ describe("an option out of range throws from the constructor, with its name, and
   });
 });
 
+describe("the callbacks", () => {
+  it("may be methods of an object that has other properties, and are called as such", () => {
+    class App implements ClientCallbacks<AnyEvents> {
+      readonly name = "app";
+      readonly onSomethingElse = 5;
+      readonly seen: string[] = [];
+      onConnect(): void {
+        this.seen.push("onConnect");
+        throw new Error("boom");
+      }
+      onMessage(eventName: string): void {
+        this.seen.push(eventName);
+      }
+      onError({ stage }: EZEZError): void {
+        this.seen.push(`${stage} of ${this.name}`);
+      }
+    }
+    const app = new App();
+    const client = new EZEZWebSocketClient<AnyEvents>(URL_OF_NOBODY, undefined, { WSConstructor: FakeWebSocket }, app);
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.receive(encode("event", 1, null));
+    expect(app.seen).toEqual(["onConnect", "onConnect of app", "event"]);
+    client.close();
+  });
+
+  it("are checked also as methods of a class", () => {
+    class App {
+      get onError() {
+        return 5;
+      }
+    }
+    const callbacks = new App() as unknown as ClientCallbacks<AnyEvents>;
+    expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, {}, callbacks)).toThrow(naming("onError"));
+  });
+});
+
 describe("options", () => {
   it("are the defaults where they are undefined, and at the ends of their ranges", () => {
     const undefinedOptions = Object.fromEntries(
@@ -74,13 +112,24 @@ describe("a bad url or subprotocol", () => {
     expect(onError).not.toHaveBeenCalled();
   });
 
-  it("throws from the constructor also where ws has still to be imported", () => {
-    expect(() => new EZEZWebSocketClient("not a url")).toThrow(naming("url or protocols"));
+  it.each([
+    ["not a url", undefined],
+    ["gopher://host", undefined],
+    ["ws://host/#fragment", undefined],
+    [URL_OF_NOBODY, ["same", "same"]],
+    [URL_OF_NOBODY, "not a token"],
+  ])("throws from the constructor also where ws has still to be imported: %s, %s", (url, protocols) => {
+    expect(() => new EZEZWebSocketClient(url, protocols)).toThrow(naming("url or protocols"));
+  });
+
+  it.each(["ws", "wss", "http", "https", "ws+unix"])("is none with the scheme %s", (scheme) => {
+    new EZEZWebSocketClient(`${scheme}://127.0.0.1:9`, ["chat", "v1.x"]).close();
   });
 
   it("is reported and not retried where only the imported ws sees it", async () => {
     const onError = vi.fn();
-    const client = new EZEZWebSocketClient("gopher://host", undefined, {}, { onError });
+    const options = { wsConstructorExtraArg: { protocolVersion: 5 } };
+    const client = new EZEZWebSocketClient(URL_OF_NOBODY, undefined, options, { onError });
     client.send("event", []);
     await vi.waitFor(() => expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "CONNECT_FAILED" })));
     expect(client.send("event", [])).toBeUndefined();

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
@@ -45,12 +46,12 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 /** Runs a script until it ends by itself; rejects where it fails or hangs. Gives what it printed. */
-const run = (script: string, extension = "mjs"): Promise<string> => {
+const run = (script: string, extension = "mjs", where = folder): Promise<string> => {
   const load =
     extension === "mjs"
-      ? `import { EZEZWebSocketClient } from "${join(folder, "client.mjs")}";`
-      : `const { EZEZWebSocketClient } = require("${join(folder, "client.cjs")}");`;
-  const file = join(folder, `script-${Math.random()}.${extension}`);
+      ? `import { EZEZWebSocketClient } from "${join(where, "client.mjs")}";`
+      : `const { EZEZWebSocketClient } = require("${join(where, "client.cjs")}");`;
+  const file = join(where, `script-${Math.random()}.${extension}`);
   return new Promise((resolve, reject) => {
     writeFile(file, `${load}\nconst url = ${JSON.stringify(server.url)};\n${script}`).then(() =>
       execFile(process.execPath, [file], { timeout: 4500 }, (error, stdout) =>
@@ -123,6 +124,58 @@ describe("a process", () => {
     const second = await server.nextPeer();
     second.destroy();
     expect(await ended).toBe("logged\n");
+  });
+});
+
+describe.skipIf(!("WebSocket" in globalThis))("a process with Node's own WebSocket, where ws is not installed,", () => {
+  let elsewhere: string;
+
+  beforeAll(async () => {
+    elsewhere = await mkdtemp(join(tmpdir(), "ezez-ws-"));
+    await copyFile(join(folder, "client.mjs"), join(elsewhere, "client.mjs"));
+  });
+
+  afterAll(() => rm(elsewhere, { recursive: true }));
+
+  const runWithoutWs = (script: string): Promise<string> => run(script, "mjs", elsewhere);
+
+  it("connects, with a subprotocol", async () => {
+    const ended = runWithoutWs(
+      `const c = new EZEZWebSocketClient(url, "chat", {}, { onAuthOk: () => {
+         console.log(c.client.constructor === WebSocket, c.client.protocol); c.close(); } });`,
+    );
+    await (await server.nextPeer()).accept();
+    expect(await ended).toBe("true chat\n");
+  });
+
+  it("ends by itself after close where the server never finishes the closing handshake", async () => {
+    const ended = runWithoutWs(
+      "const c = new EZEZWebSocketClient(url, [], {}, { onConnect: () => setImmediate(() => c.close()) });",
+    );
+    (await server.nextPeer()).polite = false;
+    expect(await ended).toBe("");
+  });
+
+  it("ends by itself after close while connecting", async () => {
+    server.handshake = () => undefined;
+    expect(await runWithoutWs("const c = new EZEZWebSocketClient(url); setTimeout(() => c.close(), 100);")).toBe("");
+  });
+
+  it("goes on where the server refuses, breaks the connection or never answers", async () => {
+    server.handshake = (socket, _request, upgrade) => {
+      if (server.attempts === 1) socket.end("HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n");
+      else if (server.attempts !== 2) upgrade();
+    };
+    const ended = runWithoutWs(
+      `Math.random = () => 0.001;
+       let opened = 0;
+       const c = new EZEZWebSocketClient(url, [], { heartbeatIntervalMs: 200 }, {
+         onError: ({ code }) => console.log(code),
+         onConnect: () => { if (++opened === 2) c.close(); },
+       });`,
+    );
+    (await server.nextPeer()).destroy();
+    expect(await ended).toBe("CONNECT_FAILED\nCONNECT_FAILED\n");
   });
 });
 

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { settled, setUp } from "./harness.js";
 
@@ -274,6 +275,31 @@ describe("failures of the application", () => {
     const { journal } = connect({}, { onAuthRejected: () => Promise.reject(new Error("boom")) });
     (await context.server.nextPeer()).send("ezez-ws::auth-rejected", "Invalid auth key");
     expect((await journal.call("onError"))[0]).toMatchObject({ code: "CALLBACK_FAILED", stage: "onAuthRejected" });
+  });
+
+  it("with what cannot even be printed throw nothing", async () => {
+    const printed: unknown[] = [];
+    vi.spyOn(console, "error").mockImplementation((error) => void printed.push(inspect(error)));
+    const hostile = {
+      get [Symbol.toStringTag](): string {
+        throw new Error("hostile");
+      },
+    };
+    const onError = vi.fn().mockRejectedValueOnce(hostile);
+    const { client, journal } = connect(
+      {},
+      {
+        onConnect: () => {
+          throw hostile;
+        },
+        onError,
+      },
+    );
+    await journal.call("onError");
+    await settled();
+    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "CALLBACK_FAILED" }));
+    expect(printed).toHaveLength(1);
+    expect(client.alive).toBe(true);
   });
 
   it("of onError go to console.error", async () => {

@@ -108,7 +108,18 @@ describe("a browser's WebSocket", () => {
     expect(await journal.call("onDisconnect")).toEqual([1002, "a length is broken"]);
   });
 
+  it("announces the end of a connection with an error that says nothing, which is none", () => {
+    const { journal } = connect({ WSConstructor: FakeWebSocket });
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.emit("error");
+    FakeWebSocket.last.emit("error", { message: "", error: new TypeError("") });
+    expect(journal.errors).toEqual([]);
+    FakeWebSocket.last.emit("error", { message: "reset", error: null });
+    expect(journal.named("onError")[0]?.[0]).toMatchObject({ code: "TRANSPORT_ERROR", message: "reset" });
+  });
+
   it("is the global one, looked up when connecting", () => {
+    vi.stubGlobal("Bun", {});
     vi.stubGlobal("WebSocket", FakeWebSocket);
     const client = new EZEZWebSocketClient("ws://host/path", ["a"], { wsConstructorExtraArg: "extra" });
     expect(FakeWebSocket.last).toMatchObject({ url: "ws://host/path", protocols: ["a"], extra: "extra" });
@@ -118,6 +129,7 @@ describe("a browser's WebSocket", () => {
 
   it("gives way to WSConstructor", () => {
     class Given extends FakeWebSocket {}
+    vi.stubGlobal("Bun", {});
     vi.stubGlobal("WebSocket", FakeWebSocket);
     connect({ WSConstructor: Given });
     expect(FakeWebSocket.last).toBeInstanceOf(Given);
@@ -126,6 +138,7 @@ describe("a browser's WebSocket", () => {
 
 describe("where there is no WebSocket and no ws", () => {
   it("one CONNECT_FAILED says what to do, and nothing is retried", async () => {
+    vi.stubGlobal("WebSocket", undefined);
     vi.resetModules();
     vi.doMock("ws", () => {
       throw new Error("Cannot find package");
