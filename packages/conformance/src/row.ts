@@ -53,7 +53,10 @@ export interface Capabilities {
   readonly readsRegisteredCloseCodes: boolean;
   /** The same of 1014, where the others are read. */
   readonly readsCloseCode1014: boolean;
-  /** The peer's close frame right behind the message that we close on is answered first, so that the peer sees its own code. */
+  /**
+   * Pings and a close frame of the peer's right behind the message that the server closes on are answered first, so that it
+   * sees its own code. `onDisconnect` has the server's everywhere.
+   */
   readonly answersCloseBehindMessage: boolean;
   /** What comes in the TCP segment of the upgrade request and behind it is read. RFC 6455 has peers wait with it. */
   readonly readsBehindUpgrade: boolean;
