@@ -13,6 +13,8 @@ export default defineConfig({
     ),
   },
   test: {
+    // Most of the time goes to waiting for sockets; the default on two cores is one worker.
+    maxWorkers: 2,
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "test/**/*.test.ts"],
     coverage: {
       provider: "v8",
