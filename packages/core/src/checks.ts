@@ -64,8 +64,10 @@ export const resolve = <TOptions extends object, TRules extends Readonly<Record<
 ): Resolved<TOptions, TRules> => {
   const resolved = { ...options } as Record<string, unknown>;
   for (const [option, { standard, text, valid }] of Object.entries(rules)) {
-    if (resolved[option] === undefined) resolved[option] = standard;
-    else if (!valid(resolved[option])) throw invalid(option, text);
+    // By name: options may be an object whose own are getters of its class.
+    const value = (options as Record<string, unknown>)[option];
+    if (value !== undefined && !valid(value)) throw invalid(option, text);
+    resolved[option] = value === undefined ? standard : value;
   }
   // Every option with a default has a rule, and has been filled in.
   return resolved as Resolved<TOptions, TRules>;

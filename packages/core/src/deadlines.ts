@@ -1,5 +1,5 @@
 // A timer that comes this late tells of a blocked loop, in which what was received could not be read either.
-const LATE_MS = 200;
+const LATE_MS = 20;
 
 /**
  * Calls back for each item when it has been here for a fixed time. All wait equally long, so insertion order is the

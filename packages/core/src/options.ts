@@ -195,7 +195,8 @@ export const resolveOptions = (options: AnyOptions): ResolvedOptions => {
   if (maxPayloadBeforeAuth > largest) {
     throw invalid("maxPayloadBeforeAuth", "at most maxPayload, and in queue mode at most queueLimitBytes");
   }
-  return { ...resolved, maxPayloadBeforeAuth };
+  // A copy, so that what is cloned for each client is what was checked.
+  return { ...resolved, maxPayloadBeforeAuth, defaultContext: structuredClone(resolved.defaultContext) };
 };
 
 const CALLBACKS = [

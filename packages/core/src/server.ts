@@ -131,8 +131,9 @@ export class EZEZServer<
   ): number {
     const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []);
     return broadcastBytes(this.#sessions, bytes, exceptions(options?.except), (session, cause) => {
-      const error = cause instanceof EZEZError ? cause : transportError(cause);
-      this.#report(session, error);
+      // With sendAfterDisconnect: "throw"; a broadcast counts whom it reached, and is no send to the one that has gone.
+      if (cause instanceof EZEZError && cause.code === "DISCONNECTED") return;
+      this.#report(session, transportError(cause));
     });
   }
 

@@ -42,6 +42,8 @@ const FIRST_IDS = 2 ** 31 - 1;
 // Room for all reasons but those with a long version: 40 bytes of ASCII, and 27 units of at most 3 bytes, of 123.
 const CLOSE_REASON_LENGTH = 67;
 
+let tellingSlowConsumer = false;
+
 let connections = 0;
 
 /** One connection of a server: the auth gate, the queue before it, the channel, and their end. */
@@ -200,6 +202,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
       else this.#fail("MALFORMED_MESSAGE", "malformed message", error);
       return;
     }
+    // A custom deserializer may have closed the connection.
+    if (!this.#alive) return;
     if (!message.reserved) this.#receive(message, data.byteLength);
     else if (message.eventName !== ReservedEvent.auth) this.#fail("RESERVED_EVENT", "reserved event name");
     else this.#authEvent({ type: "message", key: message.args[0], version: message.args[1] });
@@ -372,11 +376,22 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   #refuse(buffered: number): false {
     const { slowConsumer, maxBackpressure } = this.#host.options;
     const message = `more than ${maxBackpressure} bytes wait for the peer to read`;
-    if (slowConsumer === "disconnect") this.#fail("SLOW_CONSUMER", message);
-    else if (slowConsumer !== "drop") this.#host.run(this, "slowConsumer", () => slowConsumer(this, buffered));
-    else if (!this.#refused) this.#report("SLOW_CONSUMER", message, "send");
+    const again = this.#refused;
+    // Before any code of the user's, which may send in its turn, to this client too.
     this.#refused = true;
+    if (typeof slowConsumer === "function") this.#tellSlowConsumer(slowConsumer, buffered);
+    else if (again) return false;
+    else if (slowConsumer === "disconnect") this.#fail("SLOW_CONSUMER", message);
+    else this.#report("SLOW_CONSUMER", message, "send");
     return false;
+  }
+
+  // Not of what it sends itself: with several slow clients a function that broadcasts would never come to an end.
+  #tellSlowConsumer(slowConsumer: (client: this, bufferedAmount: number) => unknown, buffered: number): void {
+    if (tellingSlowConsumer) return;
+    tellingSlowConsumer = true;
+    this.#host.run(this, "slowConsumer", () => slowConsumer(this, buffered));
+    tellingSlowConsumer = false;
   }
 
   /** The peer broke a rule: report it and close. */

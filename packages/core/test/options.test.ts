@@ -158,3 +158,18 @@ it("the rules say what may be given", () => {
   expect([oneOf("a", "b").text, oneOf(undefined, "a", Function).text]).toEqual(['"a" or "b"', '"a" or a function']);
   expect(errorOf(() => checkInteger("x", 0, 1, 5)).message).toBe("x must be an integer from 1 to 5");
 });
+
+it("options may be getters of a class", () => {
+  class Configuration {
+    get maxConnections(): number {
+      return 7;
+    }
+    get allowedOrigins(): string[] {
+      return ["https://example.com"];
+    }
+  }
+  expect(resolveOptions(new Configuration())).toMatchObject({
+    maxConnections: 7,
+    allowedOrigins: ["https://example.com"],
+  });
+});

@@ -88,6 +88,38 @@ export const backpressure: Area = ({ it, alone }) => {
     expect(running.count("onDisconnect")).toBe(0);
   });
 
+  for (const slowConsumer of ["disconnect", "drop"] as const) {
+    alone(`onError may broadcast about slow consumers, with slowConsumer "${slowConsumer}"`, async (lab) => {
+      const running = await lab.start(
+        { maxBackpressure: 256 * KiB, slowConsumer },
+        { onError: () => void running.server.broadcast("c", ["somebody is slow"]) },
+      );
+      const slow = [await running.pair({ finishesClosing: false }), await running.pair({ finishesClosing: false })];
+      for (const { wire, client } of slow) {
+        wire.pause();
+        fill(client);
+      }
+      running.server.broadcast("a", []);
+      // One for each, however often it is refused while that is told.
+      expect(running.errors.map(({ code }) => code)).toEqual(["SLOW_CONSUMER", "SLOW_CONSUMER"]);
+    });
+  }
+
+  alone("slowConsumer as a function may broadcast", async (lab) => {
+    let told = 0;
+    const running = await lab.start({
+      maxBackpressure: 256 * KiB,
+      slowConsumer: () => {
+        told++;
+        running.server.broadcast("c", ["somebody is slow"]);
+      },
+    });
+    const { wire, client } = await running.pair();
+    wire.pause();
+    fill(client);
+    expect(told).toBe(1);
+  });
+
   alone("slowConsumer as a function is told the client and its buffer at each message over the limit", async (lab) => {
     const told: [unknown, number][] = [];
     const maxBackpressure = 256 * KiB;

@@ -124,6 +124,17 @@ export const malformed: Area = ({ it, capabilities }) => {
     expect(running.errors[0]?.cause).toBe(thrown);
   });
 
+  it("a custom deserializer that closes the connection: its message is not dispatched", async (lab) => {
+    const running = await lab.start({
+      unserializerArgs: [{ D: () => running.server.clients[0]?.disconnect(4000, "enough") }],
+    });
+    const wire = await running.authenticated();
+    wire.binary(event(id, none, json('"D:x"')));
+    expect((await wire.closed()).code).toBe(4000);
+    await running.called("onDisconnect");
+    expect(running.messages).toEqual([]);
+  });
+
   for (const name of ["ezez-ws::auth-ok", "ezez-ws::auth-rejected", "ezez-ws::anything"]) {
     it(`the reserved name ${name} from a peer: 1002`, async (lab) => {
       const running = await lab.start();
