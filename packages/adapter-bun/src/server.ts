@@ -170,7 +170,7 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
   return {
     perMessageDeflate,
     // Looser than the core's own limit, so that the core says 1009.
-    maxPayloadLength: maxPayload * 2,
+    maxPayloadLength: Math.min(maxPayload * 2, 2 ** 31 - 1),
     // No limit: over it Bun drops messages, and the core's maxBackpressure is the only rule.
     backpressureLimit: 0,
     // The heartbeat is the core's; Bun's pings time out by a clock of their own: https://github.com/oven-sh/bun/issues/26554

@@ -43,9 +43,13 @@ export interface UwsOptions {
   compression?: CompressOptions | undefined;
 }
 
-const checkWhere = ({ port, app }: UwsOptions): void => {
+const checkWhere = ({ port, app, ssl }: UwsOptions): void => {
   if ((port === undefined) === (app === undefined)) {
     throw new EZEZError("INVALID_OPTION", "give exactly one of port and app");
+  }
+  // uWS ends the process on anything else.
+  if (ssl !== undefined && (typeof ssl !== "object" || ssl === null)) {
+    throw new EZEZError("INVALID_OPTION", "ssl must be an object");
   }
   // uWS itself takes any number, modulo 65536.
   if (port !== undefined) checkInteger("port", port, 0, 65_535);

@@ -156,10 +156,17 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
 
 const ignore = (): void => undefined;
 
-const backstop = (maxPayload = 1024 * 1024): number => maxPayload * 2;
+// ws takes it for a 32-bit integer.
+const LARGEST = 2 ** 31 - 1;
+
+const backstop = (maxPayload = 1024 * 1024): number => Math.min(maxPayload * 2, LARGEST);
 
 const createOwnServer = (acceptor: Acceptor<WebSocket>, upgrade: UpgradeListener): Server => {
-  const server = createServer({ headersTimeout: HANDSHAKE_MS, connectionsCheckingInterval: 1000 });
+  const server = createServer({
+    headersTimeout: HANDSHAKE_MS,
+    requestTimeout: HANDSHAKE_MS,
+    connectionsCheckingInterval: 1000,
+  });
   server.on("request", (request, response) => {
     const { status, headers, body } = acceptor.refuse(request.url ?? "/");
     response.writeHead(status, headers).end(body);
