@@ -140,6 +140,11 @@ describe("ssl", () => {
     await expect(server.start()).rejects.toEqual(expect.objectContaining({ code: "ENOENT", path: missing }));
   });
 
+  test("what is no object throws at construction", () => {
+    const ssl = null as unknown as undefined;
+    expect(() => create({ port: 0, ssl })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+  });
+
   test("a file that is no certificate rejects the start", async () => {
     const { server } = create({ port: 0, ssl: { key_file_name: key, cert_file_name: key } });
     await expect(server.start()).rejects.toThrow("refused the ssl options");

@@ -20,6 +20,11 @@ afterEach(async () => {
   for (const server of started.splice(0)) await server.close();
 });
 
+it("ws gets a maxPayload that it can hold: twice ours would be negative in its 32 bits", async () => {
+  const { server } = echoServer({ ...where, maxPayload: 2 ** 31 - 1 });
+  expect(server.wss.options.maxPayload).toBe(2 ** 31 - 1);
+});
+
 describe("where to listen", () => {
   it("is exactly one of port, server and noServer", async () => {
     const { http } = await theirServer();
