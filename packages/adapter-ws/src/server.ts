@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import type { ListenOptions, Socket as NetSocket } from "node:net";
+import { type ListenOptions, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Acceptor,
@@ -14,10 +14,13 @@ import {
   type Listener,
   type Options,
   type Refusal,
+  type SendStatus,
   type Socket,
+  type SocketHandler,
   type TEvents,
 } from "@ezez-ws/core";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { DirectSocket } from "./direct-socket.js";
 
 // ---- Options
 
@@ -92,12 +95,16 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
     ...DEFAULTS,
     ...wsOptions,
     noServer: true,
+    // Pings are answered here.
+    autoPong: false,
     // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
     maxPayload: backstop(options.maxPayload),
     // Called within handleUpgrade: the core has chosen by then.
     handleProtocols: (_offered, request) => protocols.get(request) ?? false,
   });
-  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) => connect(webSocket, request, acceptor));
+  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) =>
+    connect(webSocket, request, acceptor, options),
+  );
 
   // Sockets of requests that the core has not decided on. ws does not know them yet, nor does the HTTP server any more.
   const undecided = new Set<Duplex>();
@@ -208,33 +215,76 @@ const answer = (request: IncomingMessage, socket: NetSocket, { status, headers =
 
 const BINARY = { binary: true };
 
-const connect = (webSocket: WebSocket, request: IncomingMessage, acceptor: Acceptor<WebSocket>): void => {
-  let congested = false;
-  const written = (): void => {
-    if (!congested || webSocket.bufferedAmount > 0) return;
-    congested = false;
-    handler.drain();
-  };
-  const socket: Socket<WebSocket> = {
-    raw: webSocket,
-    send: (bytes) => {
-      if (webSocket.readyState !== webSocket.OPEN) return "dropped";
-      // ws has no drain event; its callback comes when the bytes were written.
-      webSocket.send(bytes, BINARY, written);
-      congested = webSocket.bufferedAmount > 0;
-      return congested ? "queued" : "sent";
-    },
-    get bufferedAmount() {
-      return webSocket.bufferedAmount;
-    },
-    close: (code, reason) => webSocket.close(code, reason),
-    terminate: () => webSocket.terminate(),
-    ping: () => webSocket.ping(),
-  };
+const connect = (
+  webSocket: WebSocket,
+  request: IncomingMessage,
+  acceptor: Acceptor<WebSocket>,
+  { autoPong, maxBackpressure = 4 * 1024 * 1024 }: WsOptions & CommonOptions,
+): void => {
+  const socket = isDirect(webSocket, request)
+    ? new DirectSocket(webSocket, request.socket)
+    : new IndirectSocket(webSocket);
   const handler = acceptor.accept(socket, handshakeOf(request));
+  socket.handler = handler;
   // `binaryType` is nodebuffer by default, and stays so: the data is one Buffer.
   webSocket.on("message", (data: Buffer, isBinary) => handler.message(isBinary ? data : data.toString()));
   webSocket.on("pong", () => handler.pong());
   webSocket.on("error", (error) => handler.error(error));
   webSocket.on("close", (code, reason) => handler.close(code, reason.toString()));
+  if (autoPong === false) return;
+  // ws itself answers without end: a peer that only asks, and never reads, must not fill the memory.
+  webSocket.on("ping", (data: Buffer) => {
+    if (webSocket.bufferedAmount <= maxBackpressure) {
+      if (webSocket.readyState === webSocket.OPEN) webSocket.pong(data);
+      return;
+    }
+    handler.error(new Error("the peer sends pings and does not read"));
+    webSocket.terminate();
+  });
 };
+
+// Bun has a `ws` of its own, whose sockets are no network sockets.
+const IS_BUN = process.versions.bun !== undefined;
+
+/** Whether frames can go straight to the network socket: ws has to compress none. */
+const isDirect = (webSocket: WebSocket, { socket }: IncomingMessage): boolean =>
+  !IS_BUN && webSocket.extensions === "" && socket instanceof NetSocket;
+
+/** A connection to which ws writes. */
+class IndirectSocket implements Socket<WebSocket> {
+  handler: SocketHandler | undefined;
+  #congested = false;
+  readonly #written: () => void;
+
+  constructor(readonly raw: WebSocket) {
+    this.#written = () => {
+      if (!this.#congested || raw.bufferedAmount > 0) return;
+      this.#congested = false;
+      this.handler?.drain();
+    };
+  }
+
+  get bufferedAmount(): number {
+    return this.raw.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): SendStatus {
+    if (this.raw.readyState !== this.raw.OPEN) return "dropped";
+    // ws has no drain event; its callback comes when the bytes were written.
+    this.raw.send(bytes, BINARY, this.#written);
+    this.#congested = this.raw.bufferedAmount > 0;
+    return this.#congested ? "queued" : "sent";
+  }
+
+  close(code: number, reason: string): void {
+    this.raw.close(code, reason);
+  }
+
+  terminate(): void {
+    this.raw.terminate();
+  }
+
+  ping(): void {
+    this.raw.ping();
+  }
+}

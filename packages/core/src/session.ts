@@ -209,6 +209,10 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     else this.#authEvent({ type: "message", key: message.args[0], version: message.args[1] });
   }
 
+  queued(): void {
+    this.#congested = true;
+  }
+
   drain(): void {
     if (!this.#congested || this.bufferedAmount > 0) return;
     this.#congested = false;

@@ -31,6 +31,8 @@ export interface SocketHandler {
    * calls, so that what one message led to is not overtaken by the next.
    */
   message(data: Uint8Array | string): void;
+  /** Bytes that were `"sent"` wait in user space after all: the transport writes what one turn of the loop sends at its end. */
+  queued(): void;
   /** Buffered bytes went to the kernel; a hint, {@link Socket.bufferedAmount} may still be above 0. */
   drain(): void;
   pong(): void;

@@ -1,0 +1,147 @@
+import type { Socket as NetSocket } from "node:net";
+import type { SendStatus, Socket, SocketHandler } from "@ezez-ws/core";
+import type { WebSocket } from "ws";
+
+// ws hands each message to the kernel at once. Here all that a connection sends in one turn of the event loop goes in one
+// system call, by cork and uncork of its network socket: https://nodejs.org/api/stream.html#writablecork
+
+// More than this waits for no end of a turn, so that what the kernel does not take is known early. Bytes.
+const MOST_CORKED = 64 * 1024;
+
+// A message that ws hands over comes a turn after the one before it (`allowSynchronousEvents: false`), so that replies to
+// what came in one TCP segment are spread over turns: wait while each has one, but not for ever.
+const MOST_TURNS = 32;
+
+// A longer message is not copied behind its header.
+const LONGEST_COPY = 4096;
+
+let dirty: DirectSocket[] = [];
+
+const endTurn = (): void => {
+  const writers = dirty;
+  dirty = [];
+  framed = undefined;
+  for (const writer of writers) if (!writer.endTurn()) dirty.push(writer);
+  if (dirty.length > 0) setImmediate(endTurn);
+};
+
+const FIN_AND_BINARY = 0x82;
+
+/** A server's frame around a message (RFC 6455 section 5.2): whole, or only its header where the message is long. */
+const frame = (message: Uint8Array): Buffer => {
+  const { length } = message;
+  const start = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(length > LONGEST_COPY ? start : start + length);
+  bytes[0] = FIN_AND_BINARY;
+  if (start === 2) bytes[1] = length;
+  else if (start === 4) {
+    bytes[1] = 126;
+    bytes.writeUInt16BE(length, 2);
+  } else {
+    bytes[1] = 127;
+    bytes.writeUInt32BE(0, 2);
+    bytes.writeUInt32BE(length, 6);
+  }
+  if (length <= LONGEST_COPY) bytes.set(message, start);
+  return bytes;
+};
+
+// The last message and its frame: a broadcast hands the same bytes to every connection.
+let framed: { readonly message: Uint8Array; readonly frame: Buffer } | undefined;
+
+const framedOnce = (message: Uint8Array): Buffer => {
+  if (framed?.message !== message) framed = { message, frame: frame(message) };
+  return framed.frame;
+};
+
+/** A connection whose messages go past ws to its network socket. */
+export class DirectSocket implements Socket<WebSocket> {
+  handler: SocketHandler | undefined;
+  readonly #socket: NetSocket;
+  readonly #written: () => void;
+  // Bytes that wait for the end of the turn, and whether any wait for the kernel.
+  #corked = 0;
+  #waiting = false;
+  #isDirty = false;
+  #wroteThisTurn = false;
+  #turns = 0;
+
+  constructor(
+    readonly raw: WebSocket,
+    socket: NetSocket,
+  ) {
+    this.#socket = socket;
+    this.#written = () => {
+      if (!this.#waiting || socket.writableLength > 0) return;
+      this.#waiting = false;
+      this.handler?.drain();
+    };
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.writableLength - this.#corked;
+  }
+
+  send(message: Uint8Array): SendStatus {
+    if (this.raw.readyState !== this.raw.OPEN) return "dropped";
+    if (this.#waiting) {
+      this.#write(message, this.#written);
+      return "queued";
+    }
+    if (this.#corked > 0) this.#write(message);
+    else {
+      this.#socket.cork();
+      // Once for all that is corked: the callbacks of what is written together come together.
+      this.#write(message, this.#written);
+      this.#markDirty();
+    }
+    this.#corked = this.#socket.writableLength;
+    this.#wroteThisTurn = true;
+    if (this.#corked > MOST_CORKED) this.#flush();
+    return this.#waiting ? "queued" : "sent";
+  }
+
+  close(code: number, reason: string): void {
+    this.raw.close(code, reason);
+    this.#flush();
+  }
+
+  terminate(): void {
+    this.raw.terminate();
+  }
+
+  ping(): void {
+    this.raw.ping();
+  }
+
+  /** Whether all was handed over: false where more may come in the next turn. */
+  endTurn(): boolean {
+    if (this.#corked > 0 && this.#wroteThisTurn && ++this.#turns < MOST_TURNS) {
+      this.#wroteThisTurn = false;
+      return false;
+    }
+    this.#isDirty = false;
+    this.#turns = 0;
+    this.#flush();
+    return true;
+  }
+
+  #flush(): void {
+    if (this.#corked === 0) return;
+    this.#corked = 0;
+    this.#socket.uncork();
+    this.#waiting = this.#socket.writableLength > 0;
+    if (this.#waiting) this.handler?.queued();
+  }
+
+  #write(message: Uint8Array, written?: () => void): void {
+    this.#socket.write(framedOnce(message), written);
+    if (message.length > LONGEST_COPY) this.#socket.write(message, written);
+  }
+
+  #markDirty(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    if (dirty.push(this) === 1) setImmediate(endTurn);
+  }
+}
