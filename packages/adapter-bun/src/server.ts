@@ -166,7 +166,7 @@ const answer = ({ status, headers, body }: Refusal): Response =>
 // ---- Connection
 
 const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): WebSocketHandler<SocketData> => {
-  const { perMessageDeflate = false, maxPayload = 1024 * 1024 } = options;
+  const { perMessageDeflate = false, maxPayload = 1024 * 1024, maxBackpressure = 4 * 1024 * 1024 } = options;
   return {
     perMessageDeflate,
     // Looser than the core's own limit, so that the core says 1009.
@@ -180,6 +180,13 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
       ws.data.handler = acceptor.accept(socketOf(ws, perMessageDeflate !== false), ws.data.handshake);
     },
     message: (ws, data) => ws.data.handler?.message(data),
+    // Bun answers pings by itself and past every limit of the core's: a peer that only asks, and never reads, must not fill
+    // the memory. https://bun.com/docs/runtime/http/websockets
+    ping: (ws) => {
+      if (ws.getBufferedAmount() <= maxBackpressure) return;
+      ws.data.handler?.error(new Error("the peer sends pings and does not read"));
+      ws.terminate();
+    },
     pong: (ws) => ws.data.handler?.pong(),
     drain: (ws) => {
       const { handler, close } = ws.data;

@@ -71,6 +71,8 @@ export interface Capabilities {
    * That becomes an `onError` with `TRANSPORT_ERROR`. For the application either ends with 1006.
    */
   readonly heartbeat: "core" | "runtime";
+  /** Pings are answered only as fast as the peer reads. Otherwise one that never reads is ended at maxBackpressure. */
+  readonly pacesPongs: boolean;
   /** A little of a connection stays in memory after its end until its next ping would be due. */
   readonly keepsUntilPing: boolean;
   /** A socket whose peer does not finish the closing handshake is given up within this time. */

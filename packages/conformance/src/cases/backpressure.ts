@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Area } from "../area.js";
+import { encodeFrame, Opcode } from "../frames.js";
 import type { Client } from "../row.js";
 import { until } from "../wait.js";
 
@@ -18,7 +19,7 @@ const fill = (client: Client): number => {
   throw new Error("no message was refused");
 };
 
-export const backpressure: Area = ({ it, alone }) => {
+export const backpressure: Area = ({ it, alone, capabilities }) => {
   it("bufferedAmount is 0 at first, and grows while the peer does not read", async (lab) => {
     const running = await lab.start({ maxBackpressure: 2 ** 30 });
     const { wire, client } = await running.pair();
@@ -186,4 +187,25 @@ export const backpressure: Area = ({ it, alone }) => {
     expect(running.server.broadcast("b", ["news"])).toBe(1);
     expect((await quick.wire.next())[3]).toBe("news");
   });
+
+  alone(
+    "a peer that only pings, and never reads, is ended once more than maxBackpressure waits for it",
+    async (lab) => {
+      const running = await lab.start({ maxBackpressure: 64 * KiB });
+      const { wire } = await running.pair();
+      wire.pause();
+      const pings = Buffer.concat(Array.from({ length: 500 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
+      for (let i = 0; i < 400; i++) wire.write(pings);
+      if (capabilities.pacesPongs) {
+        await running.answersOthers();
+        wire.resume();
+        for (let i = 0; i < 1000; i++) expect((await wire.nextFrame()).opcode).toBe(Opcode.pong);
+        return;
+      }
+      await running.called("onDisconnect");
+      expect(running.given("onDisconnect")).toEqual([[1006, ""]]);
+      expect(running.errors.map(({ code }) => code)).toEqual(["TRANSPORT_ERROR"]);
+      await running.answersOthers();
+    },
+  );
 };

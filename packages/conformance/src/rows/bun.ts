@@ -19,6 +19,7 @@ export const capabilities: Capabilities = {
   keepsUrl: false,
   readsRequestLineInPieces: true,
   heartbeat: "core",
+  pacesPongs: false,
   keepsUntilPing: false,
   freesClosedSocketMs: 5000,
 };

@@ -18,6 +18,7 @@ export const capabilities: Capabilities = {
   keepsUrl: true,
   readsRequestLineInPieces: true,
   heartbeat: "runtime",
+  pacesPongs: true,
   keepsUntilPing: true,
   freesClosedSocketMs: 5000,
 };

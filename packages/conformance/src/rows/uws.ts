@@ -21,6 +21,7 @@ export const capabilities: Capabilities = {
   // https://github.com/uNetworking/uWebSockets/issues/1776
   readsRequestLineInPieces: false,
   heartbeat: "core",
+  pacesPongs: false,
   keepsUntilPing: false,
   // A timer of its own, of up to 16 s.
   freesClosedSocketMs: 17_000,

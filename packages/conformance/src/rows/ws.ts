@@ -18,6 +18,7 @@ export const capabilities: Capabilities = {
   keepsUrl: true,
   readsRequestLineInPieces: true,
   heartbeat: "core",
+  pacesPongs: false,
   keepsUntilPing: false,
   freesClosedSocketMs: 5000,
 };
