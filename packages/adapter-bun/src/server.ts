@@ -87,18 +87,22 @@ export class EZEZWebsocketServer<
   }
 }
 
-interface BunListener extends Listener {
+interface BunListener extends Listener<BunSocket> {
   readonly server: BunServer | null;
   readonly websocket: WebSocketHandler<SocketData>;
   readonly upgrade: (request: Request, server: BunServer) => Promise<Response | undefined>;
 }
 
 const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): BunListener => {
-  const { port, host, tls, fetch } = options;
+  const { port, host, tls, fetch, perMessageDeflate = false } = options;
   const websocket = handlers(options, acceptor);
+  const topic = newTopic();
+  // With servers of the user's there may be several.
+  const servers = new Set<BunServer>();
   let ours: BunServer | null = null;
 
   const upgrade = async (request: Request, server: BunServer): Promise<Response | undefined> => {
+    servers.add(server);
     // Now: once the peer is gone, and after the upgrade, Bun no longer tells its address.
     const handshake = handshakeOf(request, server);
     if (!isUpgrade(request)) return answer(acceptor.refuse(handshake.url));
@@ -145,8 +149,21 @@ const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>
       await server.stop();
       clearTimeout(drop);
     },
+    // Bun keeps the order of publish and send, and drops nothing: https://bun.com/docs/runtime/http/websockets#publish-subscribe
+    group: {
+      add: (socket) => socket.subscribe(topic),
+      delete: (socket) => socket.unsubscribe(topic),
+      send: (bytes) => {
+        for (const server of servers) server.publish(topic, bytes, perMessageDeflate !== false);
+      },
+    },
   };
 };
+
+let topics = 0;
+
+// One for each of our servers: several may serve one of the user's.
+const newTopic = (): string => `ezez-ws server ${topics++}`;
 
 // ---- Handshake
 

@@ -78,12 +78,13 @@ export class EZEZWebsocketServer<
   }
 }
 
-interface UwsListener extends Listener {
+interface UwsListener extends Listener<WebSocket<unknown>> {
   readonly app: TemplatedApp;
 }
 
 const bind = (options: UwsOptions & CommonOptions, acceptor: Acceptor<WebSocket<unknown>>): UwsListener => {
-  const { port, host } = options;
+  const { port, host, compression = 0 } = options;
+  const topic = newTopic();
   let { app } = options;
   let listening: Listening | undefined;
   const listener: UwsListener = {
@@ -113,9 +114,20 @@ const bind = (options: UwsOptions & CommonOptions, acceptor: Acceptor<WebSocket<
       // those whose peer is still sending. They keep the process alive and this timer does not, so it can end with the last.
       setTimeout(() => listener.app.close(), FREE_AFTER_MS).unref();
     },
+    // uWS keeps the order of publish and send: https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocket.h
+    group: {
+      add: (socket) => socket.subscribe(topic),
+      delete: (socket) => socket.unsubscribe(topic),
+      send: (bytes) => listener.app.publish(topic, bytes, true, compression !== 0),
+    },
   };
   return listener;
 };
+
+let topics = 0;
+
+// One for each of our servers: an app may have several.
+const newTopic = (): string => `ezez-ws server ${topics++}`;
 
 // The core has terminated each session by then: peers get 2 s for the closing handshake.
 const FREE_AFTER_MS = 3000;

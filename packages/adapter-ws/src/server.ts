@@ -82,7 +82,7 @@ export class EZEZWebsocketServer<
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-interface WsListener extends Listener {
+interface WsListener extends Listener<WebSocket> {
   readonly wss: WebSocketServer;
   readonly upgrade: UpgradeListener;
 }

@@ -45,7 +45,7 @@ export class EZEZServer<
   Out extends TEvents = In,
   TContext extends object = Record<string, never>,
   TSocket = unknown,
-  TListener extends Listener = Listener,
+  TListener extends Listener<TSocket> = Listener<TSocket>,
 > {
   /** The runtime's server, bound. */
   protected readonly listener: TListener;
@@ -80,14 +80,6 @@ export class EZEZServer<
     this.#authMessage = new Deadlines(this.#options.authTimeoutMs, (session) => session.authTimedOut());
     this.#authDecision = new Deadlines(this.#options.authDecisionTimeoutMs, (session) => session.authTimedOut());
     this.#closingHandshake = new Deadlines(CLOSING_HANDSHAKE_MS, (session) => session.terminate());
-    this.#host = {
-      options: this.#options,
-      callbacks,
-      codec: this.#codec,
-      run: (session, stage, call) => this.#run(session, stage, call),
-      report: (session, error) => this.#report(session, error),
-      moved: (session, point) => this.#moved(session, point),
-    };
     this.listener = bind({
       serves: (url) => hasPath(url, this.#options.path),
       refuse: (url) => (hasPath(url, this.#options.path) ? UPGRADE_REQUIRED : NOT_FOUND),
@@ -95,6 +87,15 @@ export class EZEZServer<
       accept: (socket, handshake) => this.#accept(socket, handshake),
       error: (error) => this.#report(undefined, transportError(error)),
     });
+    this.#host = {
+      options: this.#options,
+      callbacks,
+      codec: this.#codec,
+      group: this.listener.group,
+      run: (session, stage, call) => this.#run(session, stage, call),
+      report: (session, error) => this.#report(session, error),
+      moved: (session, point) => this.#moved(session, point),
+    };
   }
 
   /**
@@ -130,7 +131,7 @@ export class EZEZServer<
     ...[args, options]: SendArguments<Out[K], BroadcastOptions<EZEZServerClient<In, Out, TContext>>>
   ): number {
     const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []);
-    return broadcastBytes(this.#sessions, bytes, exceptions(options?.except), (session, cause) => {
+    return broadcastBytes(this.#sessions, this.listener.group, bytes, exceptions(options?.except), (session, cause) => {
       // With sendAfterDisconnect: "throw"; a broadcast counts whom it reached, and is no send to the one that has gone.
       if (cause instanceof EZEZError && cause.code === "DISCONNECTED") return;
       this.#report(session, transportError(cause));

@@ -7,13 +7,14 @@ import { closeCodeOf, EZEZError, type EZEZErrorCode, type PeerErrorCode } from "
 import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
 import type { Callbacks, ResolvedOptions } from "./options.js";
 import { CLOSE_REASON_BYTES, CloseCode, ReservedEvent } from "./protocol.js";
-import type { Handshake, Socket, SocketHandler } from "./socket.js";
+import type { Group, Handshake, Socket, SocketHandler } from "./socket.js";
 
 /** What a session asks of its server. */
 export interface SessionHost<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> {
   readonly options: ResolvedOptions;
   readonly callbacks: Callbacks<In, Out, TContext, TSocket>;
   readonly codec: FrameCodec;
+  readonly group: Group<TSocket> | undefined;
   /** Calls the user's code; what it throws or rejects with becomes one `onError`. */
   run(session: Session<In, Out, TContext, TSocket>, stage: string, call: () => unknown): void;
   report(session: Session<In, Out, TContext, TSocket>, error: EZEZError): void;
@@ -42,6 +43,9 @@ const FIRST_IDS = 2 ** 31 - 1;
 // Room for all reasons but those with a long version: 40 bytes of ASCII, and 27 units of at most 3 bytes, of 123.
 const CLOSE_REASON_LENGTH = 67;
 
+// The longest that a server's frame has (RFC 6455 section 5.2). Bytes.
+const FRAME_HEADER = 10;
+
 let tellingSlowConsumer = false;
 
 let connections = 0;
@@ -64,9 +68,11 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   #transportClosed = false;
   // A random start, so that a client's late answer over its next connection matches nothing there.
   #lastId = Math.floor(Math.random() * FIRST_IDS);
-  // Whether bytes wait in user space, and whether a message was refused since they do.
-  #congested = false;
+  // At most so many bytes wait in user space (Infinity: ask), and whether a message was refused since some do.
+  #waiting = 0;
   #refused = false;
+  /** Whether it gets what the server's group sends: from the auth on, while it keeps up. */
+  isGrouped = false;
   // The token bucket of maxMessagesPerSecond.
   #tokens: number;
   #refilledAt = 0;
@@ -210,14 +216,16 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   queued(): void {
-    this.#congested = true;
+    this.#waiting = Infinity;
   }
 
   drain(): void {
-    if (!this.#congested || this.bufferedAmount > 0) return;
-    this.#congested = false;
+    if (this.#waiting === 0 || this.bufferedAmount > 0) return;
+    this.#waiting = 0;
     this.#refused = false;
-    if (this.#alive) this.#tell("onDrain");
+    if (!this.#alive) return;
+    if (this.authenticated) this.joinGroup();
+    this.#tell("onDrain");
   }
 
   pong(): void {
@@ -248,14 +256,35 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   transmit(bytes: Uint8Array): boolean {
     if (!this.#alive) return this.#notSent();
-    // Only where the last message was queued can the buffer be anything but empty.
-    if (this.#congested) {
-      const buffered = this.#socket.bufferedAmount;
-      if (buffered > this.#host.options.maxBackpressure) return this.#refuse(buffered);
-    }
+    if (!this.#hasRoom()) return this.#refuse(this.#waiting);
     const status = this.#socket.send(bytes);
-    if (status === "queued") this.#congested = true;
+    if (status === "sent") this.#waiting = 0;
+    else if (status === "queued") this.queued();
     return status === "dropped" ? this.#notSent() : true;
+  }
+
+  // Receiving, for broadcasts
+
+  takesWithGroup(byteLength: number): boolean {
+    if (!this.#hasRoom()) {
+      this.leaveGroup();
+      return false;
+    }
+    this.#waiting += byteLength + FRAME_HEADER;
+    return true;
+  }
+
+  joinGroup(): void {
+    const { group } = this.#host;
+    if (group === undefined || this.isGrouped) return;
+    this.isGrouped = true;
+    group.add(this.#socket.raw);
+  }
+
+  leaveGroup(): void {
+    if (!this.isGrouped) return;
+    this.isGrouped = false;
+    if (!this.#transportClosed) this.#host.group?.delete(this.#socket.raw);
   }
 
   onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {
@@ -363,11 +392,19 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#queue = undefined;
     this.#host.moved(this, "open");
     this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authOk));
+    this.joinGroup();
     this.#tell("onAuthOk");
     for (const message of queued) {
       if (!this.#alive) return;
       this.#channel.deliver(message);
     }
+  }
+
+  // Asks the transport only where more may wait than is allowed: on some that costs as much as sending.
+  #hasRoom(): boolean {
+    const { maxBackpressure } = this.#host.options;
+    if (this.#waiting > maxBackpressure) this.#waiting = this.#socket.bufferedAmount;
+    return this.#waiting <= maxBackpressure;
   }
 
   #notSent(): false {
@@ -422,6 +459,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#alive = false;
     this.#queue = undefined;
     this.#channel.clearReplies();
+    this.leaveGroup();
     // In a microtask on every runtime: some transports report the close inside close(), others much later.
     Promise.resolve().then(() => this.#tell("onDisconnect", code, reason));
   }

@@ -77,11 +77,26 @@ export interface Acceptor<TSocket = unknown> {
 }
 
 /** What the core may ask of a runtime's server. The adapter writes it. */
-export interface Listener {
+export interface Listener<TSocket = unknown> {
   /** Starts accepting; rejects with the cause where it cannot. Called once. */
   listen(): Promise<void>;
   /** Where it listens; null where it does not, or where the user's own server does. */
   address(): { address: string; port: number } | null;
   /** Stops accepting and detaches from a server of the user's. Resolves when nothing of ours is left open. */
   stop(): Promise<void>;
+  /** Left out where the runtime hands a message to many sockets no faster than to one after the other. */
+  readonly group?: Group<TSocket> | undefined;
+}
+
+/** Sockets that get the same messages. */
+export interface Group<TSocket = unknown> {
+  /** An open socket gets what is sent from now on. */
+  add(socket: TSocket): void;
+  /** An open socket gets only what was sent before. */
+  delete(socket: TSocket): void;
+  /**
+   * Sends one binary message to all, in order with what {@link Socket.send} sends, and loses none of it. A later
+   * {@link SocketHandler.drain} tells of bytes that had to wait.
+   */
+  send(bytes: Uint8Array): void;
 }

@@ -3,7 +3,7 @@ import type { Area } from "../area.js";
 import { encode } from "../messages.js";
 import { gate, until } from "../wait.js";
 
-export const broadcast: Area = ({ it }) => {
+export const broadcast: Area = ({ it, alone }) => {
   it("broadcast reaches every authenticated client in one and the same frame, with an id from 2^48", async (lab) => {
     const running = await lab.start();
     const wires = [await running.authenticated(), await running.authenticated(), await running.authenticated()];
@@ -162,5 +162,117 @@ export const broadcast: Area = ({ it }) => {
     await until(() => stalled.client.send("b", [chunk]) === undefined, "the stalled client is refused");
     expect(running.server.broadcast("a", ["news"])).toBe(1);
     expect((await wire.next())[3]).toBe("news");
+  });
+
+  it("broadcast keeps its place also for those left out, within a callback and right before a close", async (lab) => {
+    const running = await lab.start();
+    const [first, second] = [await running.pair(), await running.pair()];
+    first.client.on("c", () => {
+      for (let i = 0; i < 3; i++) {
+        running.server.broadcast("a", [i]);
+        second.client.send("b", [i]);
+        running.server.broadcast("a", [`not you ${i}`], { except: second.client });
+      }
+      running.server.broadcast("a", ["last"]);
+      second.client.disconnect(4000, "bye");
+      running.server.broadcast("a", ["behind the close"]);
+    });
+    first.wire.event("c");
+    const heard = async (wire: typeof first.wire, last: string): Promise<unknown[]> => {
+      const values: unknown[] = [];
+      while (values.at(-1) !== last) values.push((await wire.next())[3]);
+      return values;
+    };
+    expect(await heard(second.wire, "last")).toEqual([0, 0, 1, 1, 2, 2, "last"]);
+    expect(await second.wire.closed()).toEqual({ code: 4000, reason: "bye" });
+    expect(await heard(first.wire, "behind the close")).toEqual([
+      0,
+      "not you 0",
+      1,
+      "not you 1",
+      2,
+      "not you 2",
+      "last",
+      "behind the close",
+    ]);
+  });
+
+  it("a client that onAuthRequest is still deciding on, or that was rejected, gets no broadcast behind others' sends", async (lab) => {
+    const running = await lab.start({}, { onAuthRequest: (_, key) => key === "key" });
+    const { client } = await running.pair();
+    const rejected = await running.open({ finishesClosing: false });
+    rejected.auth("wrong");
+    await running.called("onAuthRejected");
+    client.send("b");
+    expect(running.server.broadcast("a", ["secret"])).toBe(1);
+    expect(await rejected.next()).toEqual(["ezez-ws::auth-rejected", "Invalid auth key"]);
+    expect((await rejected.closing()).code).toBe(4401);
+    expect(rejected.unread).toEqual([]);
+  });
+
+  alone(
+    "broadcasts alone are refused above maxBackpressure, and go on in order once the peer has read",
+    async (lab) => {
+      const running = await lab.start({ maxBackpressure: 256 * 1024, slowConsumer: "drop" });
+      const slow = await running.pair();
+      const quick = await running.pair();
+      slow.wire.pause();
+      const chunk = new Uint8Array(64 * 1024);
+      let taken = 0;
+      for (;;) {
+        const times = running.server.broadcast("a", [taken, chunk]);
+        expect((await quick.wire.next())[3]).toBe(taken);
+        if (times === 1) break;
+        expect(times).toBe(2);
+        taken++;
+      }
+      expect(running.server.broadcast("a", ["refused again"])).toBe(1);
+      expect(slow.client.send("a")).toBeUndefined();
+      expect(running.errors.map(({ code }) => code)).toEqual(["SLOW_CONSUMER"]);
+      expect(slow.client.bufferedAmount).toBeGreaterThan(256 * 1024);
+      expect(slow.client.bufferedAmount).toBeLessThan(512 * 1024);
+      slow.wire.resume();
+      for (let i = 0; i < taken; i++) expect((await slow.wire.next())[3]).toBe(i);
+      await running.called("onDrain");
+      expect(running.server.broadcast("a", ["again"])).toBe(2);
+      slow.client.send("b", ["and alone"]);
+      expect((await slow.wire.next())[3]).toBe("again");
+      expect((await slow.wire.next())[3]).toBe("and alone");
+      expect(running.given("onDrain")).toHaveLength(1);
+    },
+  );
+
+  alone("broadcasts alone end a slow client with 1013, and lose nothing sent before", async (lab) => {
+    const running = await lab.start({ maxBackpressure: 256 * 1024 });
+    const slow = await running.pair();
+    slow.wire.pause();
+    const chunk = new Uint8Array(64 * 1024);
+    let taken = 0;
+    while (running.server.broadcast("a", [taken, chunk]) === 1) taken++;
+    await running.called("onDisconnect");
+    expect(running.given("onDisconnect").map(([code]) => code)).toEqual([1013]);
+    slow.wire.resume();
+    for (let i = 0; i < taken; i++) expect((await slow.wire.next())[3]).toBe(i);
+    expect((await slow.wire.closed()).code).toBe(1013);
+  });
+
+  alone("onDrain is called where only broadcasts had waited, and not where none had", async (lab) => {
+    const running = await lab.start({ maxBackpressure: 2 ** 30 });
+    const { wire, client } = await running.pair();
+    running.server.broadcast("a", [0]);
+    await wire.next();
+    await running.answersOthers();
+    expect(running.count("onDrain")).toBe(0);
+    wire.pause();
+    const chunk = new Uint8Array(64 * 1024);
+    let sent = 0;
+    await until(() => {
+      running.server.broadcast("a", [sent++, chunk]);
+      return client.bufferedAmount > 0;
+    }, "the peer's buffers are full");
+    wire.resume();
+    for (let i = 0; i < sent; i++) expect((await wire.next())[3]).toBe(i);
+    await running.called("onDrain");
+    expect(running.count("onDrain")).toBe(1);
   });
 };
