@@ -1,5 +1,5 @@
 import { type CodecOptions, type ResolvedCodecOptions, resolveCodecOptions } from "./codec/options.js";
-import { decodeParts, encodeParts } from "./codec/parts.js";
+import { encodeParts, PartsReader } from "./codec/parts.js";
 import { byteLengthOf } from "./codec/text.js";
 import { EZEZError, malformed } from "./errors.js";
 import { RESERVED_PREFIX, WireLimit } from "./protocol.js";
@@ -50,13 +50,15 @@ export class FrameCodec {
 
   /** @throws EZEZError `MALFORMED_MESSAGE`, whatever the bytes are */
   decode(bytes: Uint8Array): Message | ReservedMessage {
-    const [eventName, ...rest] = decodeParts(bytes, this.#options);
+    const parts = new PartsReader(bytes, this.#options);
+    const eventName = parts.next();
     if (!isEventName(eventName)) throw malformed("a message must begin with its event's name");
-    if (eventName.startsWith(RESERVED_PREFIX)) return { reserved: true, eventName, args: rest };
-    const [eventId, replyTo, ...args] = rest;
+    if (eventName.startsWith(RESERVED_PREFIX)) return { reserved: true, eventName, args: parts.rest() };
+    const eventId = parts.next();
     if (!isId(eventId)) throw malformed("a message's id must be a positive integer");
+    const replyTo = parts.next();
     if (!(replyTo === null || isId(replyTo))) throw malformed("replyTo must be null or a positive integer");
-    return { reserved: false, eventName, eventId, replyTo, args };
+    return { reserved: false, eventName, eventId, replyTo, args: parts.rest() };
   }
 }
 

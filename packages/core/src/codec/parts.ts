@@ -31,13 +31,14 @@ export const encodeParts = (
 ): Uint8Array => {
   // First all that may call the user's code, which may send in its turn; the shared buffer comes after it.
   const encoder = new ValueEncoder(options);
-  const contents: (string | Uint8Array)[] = [];
+  const contents = new Array<string | Uint8Array>(values.length);
   let room = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (typeof value === "string") contents.push(value);
-    else contents.push(isBinary(value) ? bytesOf(value) : encoder.encode(value, i - argumentsFrom));
-    const content = contents[i] as string | Uint8Array;
+    let content: string | Uint8Array;
+    if (typeof value === "string") content = value;
+    else content = isBinary(value) ? bytesOf(value) : encoder.encode(value, i - argumentsFrom);
+    contents[i] = content;
     room += FRAMING + (typeof content === "string" ? content.length * 3 : content.length);
   }
   const target = room <= scratch.length ? scratch : new Uint8Array(room);
@@ -81,15 +82,24 @@ const writeEnd = (target: Uint8Array, at: number): number => {
   return at + 1;
 };
 
-/** Reads all parts. Every value owns its memory. @throws EZEZError `MALFORMED_MESSAGE` */
-export const decodeParts = (message: Uint8Array, options: ResolvedCodecOptions): unknown[] => {
-  // A plain view: slicing a subclass such as Node's Buffer may share memory with it.
-  const bytes = new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
-  const decoder = new ValueDecoder(bytes, options);
-  const values: unknown[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    if (values.length === WireLimit.parts) throw malformed("too many parts");
+/** Reads the parts of one message, one after the other. Every value owns its memory. */
+export class PartsReader {
+  readonly #bytes: Uint8Array;
+  readonly #decoder: ValueDecoder;
+  #at = 0;
+  #parts = 0;
+
+  constructor(message: Uint8Array, options: ResolvedCodecOptions) {
+    this.#bytes = message;
+    this.#decoder = new ValueDecoder(message, options);
+  }
+
+  /** The next part's value, `undefined` at the end. @throws EZEZError `MALFORMED_MESSAGE` */
+  next(): unknown {
+    const bytes = this.#bytes;
+    if (this.#isAtEnd) return undefined;
+    let at = this.#at;
+    if (++this.#parts > WireLimit.parts) throw malformed("too many parts");
     let length = 0;
     let digits = 0;
     let byte = bytes[at] as number;
@@ -101,19 +111,38 @@ export const decodeParts = (message: Uint8Array, options: ResolvedCodecOptions):
       byte = bytes[++at] as number;
     }
     if (digits === 0) throw malformed("a length is broken");
-    const mark = byte;
     const start = at + 2;
     const end = start + length;
     // Comparing with the end of the message first: an index past it would read undefined.
     if (end >= bytes.length || bytes[at + 1] !== 0 || bytes[end] !== 0) throw malformed("a part is broken");
-    if (mark === JSON_VALUE) values.push(decoder.decode(start, end));
-    else if (mark === TEXT) values.push(textPart(bytes, start, end));
-    else if (mark === BINARY) values.push(bytes.slice(start, end));
-    else throw malformed("a mark is unknown");
-    at = end + 1;
+    this.#at = end + 1;
+    if (byte === JSON_VALUE) return this.#decoder.decode(start, end);
+    if (byte === TEXT) return textPart(bytes, start, end);
+    if (byte === BINARY) return copy(bytes, start, end);
+    throw malformed("a mark is unknown");
   }
-  return values;
-};
+
+  /** The values of all parts that are left. @throws EZEZError `MALFORMED_MESSAGE` */
+  rest(): unknown[] {
+    if (this.#isAtEnd) return [];
+    // The first alone: an array that begins empty makes room for 17 with its first push.
+    const values = [this.next()];
+    while (!this.#isAtEnd) values.push(this.next());
+    return values;
+  }
+
+  get #isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+}
+
+/** Reads all parts. @throws EZEZError `MALFORMED_MESSAGE` */
+export const decodeParts = (message: Uint8Array, options: ResolvedCodecOptions): unknown[] =>
+  new PartsReader(message, options).rest();
+
+// Of a plain view: slicing a subclass such as Node's Buffer may share memory with it.
+const copy = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice(start, end);
 
 const textPart = (bytes: Uint8Array, start: number, end: number): string => {
   try {
