@@ -10,6 +10,7 @@ import {
   type Listener,
   type Options,
   type Refusal,
+  type SendStatus,
   type Socket,
   type SocketHandler,
   type TEvents,
@@ -41,9 +42,7 @@ export type BunSocket = ServerWebSocket<SocketData>;
 /** What a socket carries for us. */
 interface SocketData {
   readonly handshake: Handshake;
-  handler?: SocketHandler;
-  /** Called once all is written. */
-  close?: (() => void) | undefined;
+  connection?: Connection;
 }
 
 // At `stop`, an HTTP request has as long as the core gives a peer for its closing handshake.
@@ -194,23 +193,26 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
     idleTimeout: 0,
     sendPings: false,
     open: (ws) => {
-      ws.data.handler = acceptor.accept(socketOf(ws, perMessageDeflate !== false), ws.data.handshake);
+      const connection = new Connection(ws, perMessageDeflate !== false);
+      ws.data.connection = connection;
+      connection.handler = acceptor.accept(connection, ws.data.handshake);
     },
-    message: (ws, data) => ws.data.handler?.message(data),
+    message: (ws, data) => ws.data.connection?.handler?.message(data),
     // Bun answers pings by itself and past every limit of the core's: a peer that only asks, and never reads, must not fill
     // the memory. https://bun.com/docs/runtime/http/websockets
     ping: (ws) => {
       if (ws.getBufferedAmount() <= maxBackpressure) return;
-      ws.data.handler?.error(new Error("the peer sends pings and does not read"));
+      ws.data.connection?.handler?.error(new Error("the peer sends pings and does not read"));
       ws.terminate();
     },
-    pong: (ws) => ws.data.handler?.pong(),
+    pong: (ws) => ws.data.connection?.handler?.pong(),
     drain: (ws) => {
-      const { handler, close } = ws.data;
-      if (close === undefined) handler?.drain();
-      else if (ws.getBufferedAmount() === 0) close();
+      const { connection } = ws.data;
+      if (connection?.end === undefined) connection?.handler?.drain();
+      else if (ws.getBufferedAmount() === 0) connection.end();
     },
-    close: ({ data: { handler } }, code, reason) => {
+    close: ({ data: { connection } }, code, reason) => {
+      const handler = connection?.handler;
       // With 1006 the reason is Bun's own word for what broke: no peer sent it.
       if (code === 1006 && reason !== "") handler?.error(new Error(reason));
       handler?.close(code, code === 1006 ? "" : reason);
@@ -218,24 +220,43 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
   };
 };
 
-const socketOf = (ws: BunSocket, compress: boolean): Socket<BunSocket> => ({
-  raw: ws,
-  send: (bytes) => {
+// Not a literal of closures, which would cost every connection more memory.
+class Connection implements Socket<BunSocket> {
+  handler: SocketHandler | undefined;
+  /** The close that waits for the buffer to drain. */
+  end: (() => void) | undefined;
+  readonly #compress: boolean;
+
+  constructor(
+    readonly raw: BunSocket,
+    compress: boolean,
+  ) {
+    this.#compress = compress;
+  }
+
+  get bufferedAmount(): number {
+    return this.raw.getBufferedAmount();
+  }
+
+  send(bytes: Uint8Array): SendStatus {
     // Its length where all is written, -1 where some waits, 0 where the socket is closed (and for an empty message).
-    const status = ws.sendBinary(bytes, compress);
+    const status = this.raw.sendBinary(bytes, this.#compress);
     if (status === 0) return "dropped";
     return status > 0 ? "sent" : "queued";
-  },
-  get bufferedAmount() {
-    return ws.getBufferedAmount();
-  },
-  close: (code, reason) => {
-    const close = (): void => ws.close(code, reason);
+  }
+
+  close(code: number, reason: string): void {
     // Bun reports the close within close(). What is buffered then it goes on writing for about 4 s, or until the process
     // ends, and drops the rest and the close frame with it. Here it waits first; the core ends that in time.
-    if (ws.getBufferedAmount() === 0) close();
-    else ws.data.close = close;
-  },
-  terminate: () => ws.terminate(),
-  ping: () => void ws.ping(),
-});
+    this.end = () => this.raw.close(code, reason);
+    if (this.bufferedAmount === 0) this.end();
+  }
+
+  terminate(): void {
+    this.raw.terminate();
+  }
+
+  ping(): void {
+    this.raw.ping();
+  }
+}

@@ -21,6 +21,7 @@ import {
   type Listener,
   type Options,
   type Refusal,
+  type SendStatus,
   type Socket,
   type SocketHandler,
   type TEvents,
@@ -177,16 +178,8 @@ const textOf = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString();
 
 // uWS copies its properties to the WebSocket object, which is what getUserData returns.
 interface UserData {
-  readonly connection: Connection;
-}
-
-interface Connection {
   readonly handshake: Handshake;
-  handler?: SocketHandler;
-  /** Every method of a closed WebSocket throws. */
-  open: boolean;
-  /** The close that waits for the buffer to drain. */
-  end?: () => void;
+  connection?: Connection;
 }
 
 // What send returns: https://unetworking.github.io/uWebSockets.js/generated/interfaces/WebSocket.html#send
@@ -245,32 +238,36 @@ const behavior = (
       response.cork(() => {
         if (!("accepted" in admission)) refuse(response, admission);
         else {
-          const connection: Connection = { handshake, open: true };
-          response.upgrade<UserData>({ connection }, key, admission.protocol ?? "", extensions, context);
+          response.upgrade<UserData>({ handshake }, key, admission.protocol ?? "", extensions, context);
         }
       });
     },
-    open: (webSocket) => connect(webSocket, acceptor, compression !== 0),
+    open: (webSocket) => {
+      const userData = webSocket.getUserData();
+      userData.connection = new Connection(webSocket, compression !== 0);
+      userData.connection.handler = acceptor.accept(userData.connection, userData.handshake);
+    },
     message: (webSocket, data, isBinary) => {
       // The memory is uWS' own, and lent: https://github.com/uNetworking/uWebSockets.js/blob/master/docs/index.d.ts
-      webSocket.getUserData().connection.handler?.message(isBinary ? new Uint8Array(data) : textOf(data));
+      webSocket.getUserData().connection?.handler?.message(isBinary ? new Uint8Array(data) : textOf(data));
     },
     // uWS answers pings by itself and past every limit of the core's: a peer that only asks, and never reads, must not fill
     // the memory. https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketContext.h
     ping: (webSocket) => {
       if (webSocket.getBufferedAmount() <= maxBackpressure) return;
-      webSocket.getUserData().connection.handler?.error(new Error("the peer sends pings and does not read"));
+      webSocket.getUserData().connection?.handler?.error(new Error("the peer sends pings and does not read"));
       webSocket.close();
     },
-    pong: (webSocket) => webSocket.getUserData().connection.handler?.pong(),
+    pong: (webSocket) => webSocket.getUserData().connection?.handler?.pong(),
     drain: (webSocket) => {
-      const { end, handler } = webSocket.getUserData().connection;
-      if (end === undefined) handler?.drain();
-      else if (webSocket.getBufferedAmount() === 0) end();
+      const { connection } = webSocket.getUserData();
+      if (connection?.end === undefined) connection?.handler?.drain();
+      else if (webSocket.getBufferedAmount() === 0) connection.end();
     },
     close: (webSocket, code, message) => {
       const { connection } = webSocket.getUserData();
-      connection.open = false;
+      if (connection === undefined) return;
+      connection.isOpen = false;
       const reason = textOf(message);
       const isVanished = code === 1006;
       if (isVanished && reason !== "" && reason !== TCP_FIN) connection.handler?.error(new Error(reason));
@@ -280,27 +277,44 @@ const behavior = (
   };
 };
 
-const connect = (webSocket: WebSocket<UserData>, acceptor: Acceptor<WebSocket<unknown>>, compress: boolean): void => {
-  const { connection } = webSocket.getUserData();
-  const socket: Socket<WebSocket<unknown>> = {
-    raw: webSocket,
-    send: (bytes) => (connection.open ? (STATUS[webSocket.send(bytes, true, compress)] ?? "dropped") : "dropped"),
-    get bufferedAmount() {
-      return connection.open ? webSocket.getBufferedAmount() : 0;
-    },
-    close: (code, reason) => {
-      if (!connection.open) return;
-      // It calls close() before it returns, and after it there is no terminating a peer that does not read: so not while
-      // bytes are waiting.
-      connection.end = () => webSocket.end(code, reason);
-      if (webSocket.getBufferedAmount() === 0) connection.end();
-    },
-    terminate: () => {
-      if (connection.open) webSocket.close();
-    },
-    ping: () => {
-      if (connection.open) webSocket.ping();
-    },
-  };
-  connection.handler = acceptor.accept(socket, connection.handshake);
-};
+// Not a literal of closures: they would cost every connection 400 bytes.
+class Connection implements Socket<WebSocket<unknown>> {
+  handler: SocketHandler | undefined;
+  /** Every method of a closed WebSocket throws. */
+  isOpen = true;
+  /** The close that waits for the buffer to drain. */
+  end: (() => void) | undefined;
+  readonly #compress: boolean;
+
+  constructor(
+    readonly raw: WebSocket<unknown>,
+    compress: boolean,
+  ) {
+    this.#compress = compress;
+  }
+
+  get bufferedAmount(): number {
+    return this.isOpen ? this.raw.getBufferedAmount() : 0;
+  }
+
+  send(bytes: Uint8Array): SendStatus {
+    if (!this.isOpen) return "dropped";
+    return STATUS[this.raw.send(bytes, true, this.#compress)] ?? "dropped";
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    // It calls close() before it returns, and after it there is no terminating a peer that does not read: so not while
+    // bytes are waiting.
+    this.end = () => this.raw.end(code, reason);
+    if (this.bufferedAmount === 0) this.end();
+  }
+
+  terminate(): void {
+    if (this.isOpen) this.raw.close();
+  }
+
+  ping(): void {
+    if (this.isOpen) this.raw.ping();
+  }
+}

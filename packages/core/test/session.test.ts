@@ -415,7 +415,10 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
       structuredClone(message.buffer, { transfer: [message.buffer] });
       socket.handler.message(message);
       await settle();
-      expect(log).toEqual(["a onError MALFORMED_MESSAGE peer", "a onDisconnect 1002 malformed message"]);
+      expect(log).toEqual([
+        "a onError MALFORMED_MESSAGE peer",
+        "a onDisconnect 1002 a message must begin with its event's name",
+      ]);
     });
 
     it("a message of exactly the limit passes, of each of the two limits", async () => {
