@@ -14,6 +14,7 @@ import {
   type Socket,
   type SocketHandler,
   type TEvents,
+  warnIfOlder,
 } from "@ezez-ws/core";
 import type { Server, ServerWebSocket, SocketAddress, TLSOptions, WebSocketHandler } from "bun";
 
@@ -50,6 +51,7 @@ const HTTP_CLOSE_MS = 2000;
 
 const checkWhere = ({ port, host, tls, fetch }: BunOptions): void => {
   if (typeof Bun === "undefined") throw new Error("@ezez-ws/adapter-bun needs Bun; on Node use @ezez-ws/adapter-ws");
+  warnIfOlder("Bun", Bun.version, "1.4.1");
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   else if (host !== undefined || tls !== undefined || fetch !== undefined) {
     throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");

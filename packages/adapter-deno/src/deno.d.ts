@@ -27,6 +27,7 @@ declare namespace Deno {
     request: Request,
     options: { protocol?: string; idleTimeout: number },
   ): { readonly socket: WebSocket; readonly response: Response };
+  const version: { readonly deno: string };
   /** Where `core`, the runtime's own machinery, is found. */
   const internal: unique symbol;
 }

@@ -11,6 +11,7 @@ import {
   type Options,
   type Refusal,
   type TEvents,
+  warnIfOlder,
 } from "@ezez-ws/core";
 
 // ---- Options
@@ -46,6 +47,7 @@ const OPEN_MS = 2000;
 
 const checkWhere = ({ port, host, tls, fetch }: DenoOptions): void => {
   if (typeof Deno === "undefined") throw new Error("@ezez-ws/adapter-deno needs Deno; on Node use @ezez-ws/adapter-ws");
+  warnIfOlder("Deno", Deno.version.deno, "2.9");
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   else if (host !== undefined || tls !== undefined || fetch !== undefined) {
     throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");

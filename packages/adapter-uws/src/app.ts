@@ -3,6 +3,8 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { warnIfOlder } from "@ezez-ws/core";
 
 /** An app that listens. */
 export interface Listening {
@@ -24,9 +26,23 @@ const EXCLUSIVE_PORT = 1;
 // Only when it is needed: with an app of the user's it is not, and an import of the package must not fail.
 const load = (): typeof import("uWebSockets.js") => {
   try {
-    return createRequire(import.meta.url)("uWebSockets.js");
+    const require = createRequire(import.meta.url);
+    const uWS = require("uWebSockets.js");
+    checkVersion(require.resolve("uWebSockets.js"));
+    return uWS;
   } catch (cause) {
     throw new Error(HELP, { cause });
+  }
+};
+
+/** Warns of an old one. `file` is its uws.js: that can be resolved whatever the package exports. */
+export const checkVersion = (file: string): void => {
+  try {
+    const { name, version } = JSON.parse(readFileSync(join(dirname(file), "package.json"), "utf8"));
+    // Others pack it too, and count versions of their own.
+    if (name === "uWebSockets.js") warnIfOlder(name, version, "20.48.0");
+  } catch {
+    // Bundled, say: no version is known.
   }
 };
 

@@ -102,6 +102,7 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
     // Called within handleUpgrade: the core has chosen by then.
     handleProtocols: (_offered, request) => protocols.get(request) ?? false,
   });
+  checkVersion(wss);
   wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) =>
     connect(webSocket, request, acceptor, options),
   );
@@ -159,6 +160,13 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
       await closed;
     },
   };
+};
+
+// Before 8.23 ws kept without limit its answers to the pings of a peer that reads nothing: 132 MiB for 32 MiB of pings. The
+// option came with the limit, and has a default. Bun has a ws of its own.
+const checkVersion = ({ options }: WebSocketServer): void => {
+  if ("maxPendingAutoPongs" in options || process.versions.bun !== undefined) return;
+  throw new EZEZError("UNSAFE_VERSION", "the installed ws lets any peer fill the memory: install ws 8.23 or later");
 };
 
 const ignore = (): void => undefined;

@@ -11,7 +11,8 @@ export type CallerErrorCode =
   | "INVALID_CLOSE_CODE"
   | "INVALID_CLOSE_REASON"
   | "ALREADY_STARTED"
-  | "SERVER_CLOSED";
+  | "SERVER_CLOSED"
+  | "UNSAFE_VERSION";
 
 /** The peer's mistakes: each closes the connection and is reported. */
 export type PeerErrorCode = keyof ReturnType<typeof closeCodes>;

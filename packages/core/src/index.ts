@@ -8,7 +8,7 @@ export type {
   SerializerArgs,
   UnserializerArgs,
 } from "./codec/options.js";
-export { tellConsole } from "./console.js";
+export { tellConsole, warnIfOlder } from "./console.js";
 export type {
   CallbackResult,
   EventName,

@@ -1,0 +1,13 @@
+import { expect, it, vi } from "vitest";
+
+// The last release before the limit on answers to pings, itself.
+// @ts-expect-error There are no declarations under this name.
+vi.mock("ws", () => import("ws-unsafe"));
+
+it.skipIf(process.versions.bun !== undefined)("a ws that lets any peer fill the memory is refused", async () => {
+  const { EZEZWebsocketServer } = await import("../src/index.js");
+  const construct = () => new EZEZWebsocketServer({ noServer: true }, { onAuthRequest: () => true });
+  expect(construct).toThrow(
+    expect.objectContaining({ code: "UNSAFE_VERSION", message: expect.stringContaining("install ws 8.23") }),
+  );
+});
