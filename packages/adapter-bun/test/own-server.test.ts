@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { requestHttp, until, Wire, within } from "@ezez-ws/conformance";
+import { encodeFrame, Opcode, requestHttp, until, Wire, within } from "@ezez-ws/conformance";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 import { createServer, describeOnBun, portOf } from "./harness.js";
@@ -46,6 +46,21 @@ describeOnBun("a server of our own", () => {
     await server.start();
     const wire = await Wire.authenticated(portOf(server));
     expect(server.clients[0]?.client.remoteAddress).toContain("127.0.0.1");
+    wire.destroy();
+  });
+
+  it("ends a peer that sends pings and reads no answers once they fill maxBackpressure", async () => {
+    const { server, errors, ended } = createServer({ port: 0, host: "127.0.0.1", maxBackpressure: 64 * 1024 });
+    await server.start();
+    const wire = await Wire.authenticated(portOf(server));
+    wire.pause();
+    const pings = Buffer.concat(Array.from({ length: 1000 }, () => encodeFrame(Opcode.ping, new Uint8Array(125))));
+    await until(() => {
+      if (ended.length === 0) wire.write(pings);
+      return ended.length > 0;
+    }, "onDisconnect");
+    expect(ended).toEqual([[1006, ""]]);
+    expect(errors.map(({ code }) => code)).toEqual(["TRANSPORT_ERROR"]);
     wire.destroy();
   });
 
