@@ -93,6 +93,7 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   const protocols = new WeakMap<IncomingMessage, string | false>();
   const wss = new WebSocketServer({
     ...DEFAULTS,
+    ...fragmentsOf(options.maxPayload),
     ...wsOptions,
     noServer: true,
     // Pings are answered here.
@@ -175,6 +176,10 @@ const ignore = (): void => undefined;
 const LARGEST = 2 ** 31 - 1;
 
 const backstop = (maxPayload = 1024 * 1024): number => Math.min(maxPayload * 2, LARGEST);
+
+// ws takes 16,384 whatever the limit, and keeps close to 200 bytes for each: 3 MiB for a message that never ends, before
+// authentication too. Enough for maxPayload in fragments of 1 KiB. Not in the types of ws yet.
+const fragmentsOf = (maxPayload = 1024 * 1024) => ({ maxFragments: Math.max(1024, Math.ceil(maxPayload / 1024)) });
 
 const createOwnServer = (acceptor: Acceptor<WebSocket>, upgrade: UpgradeListener): Server => {
   const server = createServer({

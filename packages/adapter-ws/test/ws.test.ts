@@ -25,6 +25,31 @@ it("ws gets a maxPayload that it can hold: twice ours would be negative in its 3
   expect(server.wss.options.maxPayload).toBe(2 ** 31 - 1);
 });
 
+it.skipIf(process.versions.bun !== undefined)(
+  "a message in tiny fragments is given up long before maxPayload",
+  async () => {
+    const { port, errors } = await start(where);
+    const wire = await Wire.open(port);
+    wire.frame(Opcode.binary, Buffer.alloc(1), { fin: false });
+    for (let i = 0; i < 1024; i++) wire.frame(Opcode.continuation, Buffer.alloc(1), { fin: false });
+    expect(await wire.closed()).toMatchObject({ code: 1008 });
+    await until(() => errors.length > 0, "onError");
+    expect(errors).toMatchObject([{ code: "TRANSPORT_ERROR", message: "Too many message fragments" }]);
+  },
+);
+
+it.skipIf(process.versions.bun !== undefined)("fragments of 1 KiB are enough for any maxPayload", async () => {
+  const maxPayload = 2 * 1024 * 1024;
+  const { port } = await start({ ...where, maxPayload });
+  const wire = await Wire.authenticated(port);
+  const bytes = encode("ask", 1, null, "x".repeat(maxPayload - 100));
+  for (let at = 0; at < bytes.length; at += 1024) {
+    const options = { fin: at + 1024 >= bytes.length };
+    wire.frame(at === 0 ? Opcode.binary : Opcode.continuation, bytes.subarray(at, at + 1024), options);
+  }
+  expect((await wire.next())[0]).toBe("answer");
+});
+
 describe("where to listen", () => {
   it("is exactly one of port, server and noServer", async () => {
     const { http } = await theirServer();
