@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { until } from "../packages/conformance/src/wait.js";
+
+/** A program that a test runs beside itself. */
+export class Program {
+  readonly #child: ChildProcess;
+  /** All that it has printed. */
+  output = "";
+
+  constructor(command: string, parameters: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+    this.#child = spawn(command, parameters, { env, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (data) => {
+        this.output += data;
+      });
+    }
+    this.#child.on("error", (error) => {
+      this.output += error.message;
+    });
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined;
+  }
+
+  /** Waits until the condition holds; rejects with what the program printed where it ends before. */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    await until(() => holds() || this.#hasEnded, what, 20_000);
+    if (!holds()) throw new Error(`ended before ${what}:\n${this.output}`);
+  }
+
+  async end(): Promise<void> {
+    if (this.#hasEnded) return;
+    const exit = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill();
+    await exit;
+  }
+}
+
+/** Why a program cannot be run; undefined where it can. */
+export const whyNot = (command: string, ...parameters: string[]): string | undefined => {
+  const { error, status, stderr } = spawnSync(command, parameters, { encoding: "utf8" });
+  if (error !== undefined) return "code" in error && error.code === "ENOENT" ? `no ${command} here` : error.message;
+  return status === 0 ? undefined : stderr.split("\n")[0];
+};
+
+/** A port that was free a moment ago. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+};
