@@ -2,14 +2,20 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { until } from "../packages/conformance/src/wait.js";
 
+// Where Debian has servers, which only root's PATH names.
+const PATH = `${process.env.PATH}:/usr/sbin`;
+
 /** A program that a test runs beside itself. */
 export class Program {
   readonly #child: ChildProcess;
   /** All that it has printed. */
   output = "";
 
-  constructor(command: string, parameters: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-    this.#child = spawn(command, parameters, { env, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(command: string, parameters: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(command, parameters, {
+      env: { ...process.env, PATH, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (data) => {
         this.output += data;
@@ -40,7 +46,7 @@ export class Program {
 
 /** Why a program cannot be run; undefined where it can. */
 export const whyNot = (command: string, ...parameters: string[]): string | undefined => {
-  const { error, status, stderr } = spawnSync(command, parameters, { encoding: "utf8" });
+  const { error, status, stderr } = spawnSync(command, parameters, { encoding: "utf8", env: { ...process.env, PATH } });
   if (error !== undefined) return "code" in error && error.code === "ENOENT" ? `no ${command} here` : error.message;
   return status === 0 ? undefined : stderr.split("\n")[0];
 };

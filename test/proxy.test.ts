@@ -139,7 +139,7 @@ const startBoth = async (
   const changes = { "port: 7070": "port: 0", "@ezez-ws/adapter-ws": `@ezez-ws/${adapter}`, ...serverChanges };
   writeFileSync(join(folder, "server.ts"), replace(block("ts"), changes));
   const [program, ...options] = command;
-  const env = { ...process.env, TSX_TSCONFIG_PATH: tsconfig, CHAT_KEY: "secret" };
+  const env = { TSX_TSCONFIG_PATH: tsconfig, CHAT_KEY: "secret" };
   const server = start(new Program(program, [...options, join(folder, "server.ts")], env));
   const listening = (): string | undefined => server.output.match(/listening on (\d+)/)?.[1];
   await server.until(() => listening() !== undefined, "the server listens");
