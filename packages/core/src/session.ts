@@ -5,9 +5,11 @@ import type { EventName, EZEZServerClient, Ids, Listen, OnReply, Reply, SendArgu
 import { Emitter } from "./emitter.js";
 import { closeCodeOf, EZEZError, type EZEZErrorCode, type PeerErrorCode } from "./errors.js";
 import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
+import { MessageQueue } from "./message-queue.js";
 import type { Callbacks, ResolvedOptions } from "./options.js";
 import { CLOSE_REASON_BYTES, CloseCode, ReservedEvent } from "./protocol.js";
 import type { Group, Handshake, Socket, SocketHandler } from "./socket.js";
+import { TokenBucket } from "./token-bucket.js";
 
 /** What a session asks of its server. */
 export interface SessionHost<In extends TEvents, Out extends TEvents, TContext extends object, TSocket> {
@@ -30,11 +32,6 @@ interface ListenerCall {
   readonly args: unknown[];
   readonly reply: AnyReply<AnyOnReply>;
   readonly ids: Ids;
-}
-
-interface Queued {
-  bytes: number;
-  readonly messages: Message[];
 }
 
 // Broadcasts count from 2^48, so ids of connections that start below this never meet them.
@@ -63,7 +60,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   readonly #channel: Channel<AnyOnReply>;
   #emitter: Emitter<ListenerCall> | undefined;
   #auth: AuthState = "waiting";
-  #queue: Queued | undefined;
+  #queue: MessageQueue | undefined;
   #alive = true;
   #transportClosed = false;
   // A random start, so that a client's late answer over its next connection matches nothing there.
@@ -73,9 +70,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   #refused = false;
   /** Whether it gets what the server's group sends: from the auth on, while it keeps up. */
   isGrouped = false;
-  // The token bucket of maxMessagesPerSecond.
-  #tokens: number;
-  #refilledAt = 0;
+  readonly #rate: TokenBucket | undefined;
   /** Heartbeats since anything was received. */
   silence = 0;
 
@@ -83,7 +78,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#host = host;
     this.#socket = socket;
     this.#channel = new Channel(host.codec, this, host.options);
-    this.#tokens = host.options.maxMessagesPerSecond;
+    const { maxMessagesPerSecond } = host.options;
+    this.#rate = maxMessagesPerSecond === Infinity ? undefined : new TokenBucket(maxMessagesPerSecond);
     this.request = request;
     // The declared type of the context begins here.
     this.context = structuredClone(host.options.defaultContext) as TContext;
@@ -187,8 +183,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   message(data: Uint8Array | string): void {
     if (!this.#alive) return;
     this.silence = 0;
-    const { options, codec } = this.#host;
-    if (options.maxMessagesPerSecond !== Infinity && !this.#takeToken(options.maxMessagesPerSecond)) {
+    const { options } = this.#host;
+    if (this.#rate?.take() === false) {
       this.#fail("RATE_LIMITED", "too many messages");
       return;
     }
@@ -200,19 +196,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
       this.#fail("MESSAGE_TOO_LARGE", "message too large");
       return;
     }
-    let message: Message | ReservedMessage;
-    try {
-      message = codec.decode(data);
-    } catch (error) {
-      if (error instanceof EZEZError) this.#fail("MALFORMED_MESSAGE", error.message, error.cause);
-      else this.#fail("MALFORMED_MESSAGE", "malformed message", error);
-      return;
-    }
-    // A custom deserializer may have closed the connection.
-    if (!this.#alive) return;
-    if (!message.reserved) this.#receive(message, data.byteLength);
-    else if (message.eventName !== ReservedEvent.auth) this.#fail("RESERVED_EVENT", "reserved event name");
-    else this.#authEvent({ type: "message", key: message.args[0], version: message.args[1] });
+    this.#dispatch(data);
   }
 
   queued(): void {
@@ -319,31 +303,40 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     if (callback !== undefined) this.#host.run(this, name, () => callback.call(callbacks, this, ...parameters));
   }
 
-  #takeToken(perSecond: number): boolean {
-    const now = performance.now();
-    this.#tokens = Math.min(perSecond, this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond);
-    this.#refilledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+  #dispatch(bytes: Uint8Array): void {
+    const message = this.#decode(bytes);
+    // A custom deserializer may have closed the connection.
+    if (message === undefined || !this.#alive) return;
+    if (!message.reserved) this.#receive(message, bytes);
+    else if (message.eventName !== ReservedEvent.auth) this.#fail("RESERVED_EVENT", "reserved event name");
+    else this.#authEvent({ type: "message", key: message.args[0], version: message.args[1] });
   }
 
-  #receive(message: Message, byteLength: number): void {
+  #decode(bytes: Uint8Array): Message | ReservedMessage | undefined {
+    try {
+      return this.#host.codec.decode(bytes);
+    } catch (error) {
+      if (error instanceof EZEZError) this.#fail("MALFORMED_MESSAGE", error.message, error.cause);
+      else this.#fail("MALFORMED_MESSAGE", "malformed message", error);
+      return undefined;
+    }
+  }
+
+  #receive(message: Message, bytes: Uint8Array): void {
     const { messagesBeforeAuth } = this.#host.options;
     if (this.authenticated || messagesBeforeAuth === "accept") this.#channel.deliver(message);
-    else if (messagesBeforeAuth === "queue") this.#enqueue(message, byteLength);
+    else if (messagesBeforeAuth === "queue") this.#enqueue(bytes);
   }
 
-  #enqueue(message: Message, byteLength: number): void {
+  #enqueue(bytes: Uint8Array): void {
     const { queueLimitBytes, queueOverflow } = this.#host.options;
-    this.#queue ??= { bytes: 0, messages: [] };
-    if (this.#queue.bytes + byteLength <= queueLimitBytes) {
-      this.#queue.bytes += byteLength;
-      this.#queue.messages.push(message);
+    this.#queue ??= new MessageQueue();
+    if (this.#queue.size + bytes.length <= queueLimitBytes) {
+      this.#queue.add(bytes);
     } else if (queueOverflow === "disconnect") {
       this.#fail("QUEUE_OVERFLOW", "too much was sent before authentication");
     } else if (queueOverflow !== "ignore") {
-      this.#host.run(this, "queueOverflow", () => queueOverflow(this, byteLength));
+      this.#host.run(this, "queueOverflow", () => queueOverflow(this, bytes.length));
     }
   }
 
@@ -388,15 +381,15 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   #accept(): void {
-    const queued = this.#queue?.messages ?? [];
+    const queued = this.#queue ?? [];
     this.#queue = undefined;
     this.#host.moved(this, "open");
     this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authOk));
     this.joinGroup();
     this.#tell("onAuthOk");
-    for (const message of queued) {
+    for (const bytes of queued) {
       if (!this.#alive) return;
-      this.#channel.deliver(message);
+      this.#dispatch(bytes);
     }
   }
 
