@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     // Most of the time goes to waiting for sockets; the default on two cores is one worker.
     maxWorkers: 2,
-    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "bench/test/**/*.test.ts", "test/**/*.test.ts"],
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],

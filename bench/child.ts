@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { builtServer } from "./build-servers.js";
 import type { Answer, Command, Outcome } from "./generator/commands.js";
 import type { Question, Ready, Usage } from "./servers/child.js";
 import type { ServerDefinition } from "./servers.js";
@@ -20,9 +21,10 @@ const SERVER_CORE = 1;
 /** Whether processes are bound to cores of their own. */
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
 
-const NODE = [process.execPath, "--expose-gc", "--import", "tsx"];
+const NODE = [process.execPath, "--expose-gc"];
 const START_MS = 20_000;
 const ANSWER_MS = 60_000;
+const STOP_MS = 5000;
 
 /** A process that answers messages, one after another. */
 class Child<TQuestion extends object | string, TAnswer> {
@@ -49,12 +51,15 @@ class Child<TQuestion extends object | string, TAnswer> {
     return answer;
   }
 
+  /** It ends by itself once the channel is closed, and writes its profile then. */
   async stop(): Promise<void> {
     this.#failed = undefined;
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = new Promise((resolve) => this.#process.once("exit", resolve));
-    this.#process.kill("SIGKILL");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_MS);
+    if (this.#process.connected) this.#process.disconnect();
     await exited;
+    clearTimeout(timer);
   }
 
   #answer<T>(milliseconds: number): Promise<T> {
@@ -86,7 +91,7 @@ export const startServer = async (
   flags: readonly string[] = [],
 ): Promise<RunningServer> => {
   const runtime = definition.runtime === "bun" ? [BUN] : NODE;
-  const command = [...runtime, ...flags, path(`servers/${definition.name}.ts`)];
+  const command = [...runtime, ...flags, builtServer(definition.name)];
   const child = new Child<Question, Usage>(definition.title, command, SERVER_CORE);
   const { port } = await child.ready();
   return { definition, port, usage: (question = "usage") => child.ask(question), stop: () => child.stop() };

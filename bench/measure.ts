@@ -8,6 +8,8 @@ export interface Plan {
   readonly servers: readonly ServerDefinition[];
   readonly rounds: number;
   readonly milliseconds: number;
+  /** Further arguments of a server's runtime. */
+  readonly flags?: (server: ServerDefinition, workload: Workload) => readonly string[];
 }
 
 /** Every workload on every server: the servers in turn, round by round, every other round backwards. */
@@ -34,8 +36,8 @@ type Run = (
 ) => Promise<void>;
 
 /** All servers run all the time, and do nothing while it is another's turn. */
-const onSteady: Run = async (workload, definitions, { rounds, milliseconds }, generator, readings) => {
-  const servers = await startAll(definitions);
+const onSteady: Run = async (workload, definitions, { rounds, milliseconds, flags }, generator, readings) => {
+  const servers = await startAll(definitions, (definition) => startServer(definition, flags?.(definition, workload)));
   try {
     for (const server of servers) await workload.prepare({ server, generator, milliseconds });
     for (let round = 0; round < rounds; round++) {
@@ -52,8 +54,11 @@ const onSteady: Run = async (workload, definitions, { rounds, milliseconds }, ge
   }
 };
 
-const startAll = async (definitions: readonly ServerDefinition[]): Promise<RunningServer[]> => {
-  const started = await Promise.allSettled(definitions.map((definition) => startServer(definition)));
+const startAll = async (
+  definitions: readonly ServerDefinition[],
+  start: (definition: ServerDefinition) => Promise<RunningServer>,
+): Promise<RunningServer[]> => {
+  const started = await Promise.allSettled(definitions.map(start));
   const servers = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const failed = started.find((result) => result.status === "rejected");
   if (failed === undefined) return servers;
@@ -61,10 +66,10 @@ const startAll = async (definitions: readonly ServerDefinition[]): Promise<Runni
   throw failed.reason;
 };
 
-const onFresh: Run = async (workload, definitions, { rounds, milliseconds }, generator, readings) => {
+const onFresh: Run = async (workload, definitions, { rounds, milliseconds, flags }, generator, readings) => {
   for (let round = 0; round < rounds; round++) {
     for (const definition of order(definitions, round)) {
-      const server = await startServer(definition);
+      const server = await startServer(definition, flags?.(definition, workload));
       try {
         await workload.prepare({ server, generator, milliseconds });
         for (const reading of await workload.sample({ server, generator, milliseconds })) {

@@ -1,3 +1,4 @@
+import type { Machine } from "./machine.js";
 import { type Metric, metricOf } from "./metrics.js";
 import type { ServerDefinition } from "./servers.js";
 import { type Spread, spreadOf } from "./statistics.js";
@@ -16,6 +17,13 @@ export interface Cell {
   readonly load?: { readonly server: number; readonly generator: number };
   /** The generator used as much CPU as the server or more: with a core for each, it was the generator that set the pace. */
   readonly generatorBound: boolean;
+}
+
+/** What a run leaves. */
+export interface Results {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly cells: readonly Cell[];
 }
 
 /** Readings by metric, then by server, one for each round. */

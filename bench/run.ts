@@ -1,10 +1,14 @@
 /** `pnpm bench`: see README.md. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildServers } from "./build-servers.js";
 import { canPin, findBun, startGenerator } from "./child.js";
+import { type Floors, floorsOf, regressions } from "./guard.js";
 import { machineFacts } from "./machine.js";
-import { measure } from "./measure.js";
-import { cellsOf } from "./results.js";
+import { measure, type Plan } from "./measure.js";
+import { profileFlags, topOf } from "./profile.js";
+import { cellsOf, type Results } from "./results.js";
 import { SERVERS, serversOf, whyNot } from "./servers.js";
 import { tableOf } from "./table.js";
 import { QUICK, WORKLOADS } from "./workloads.js";
@@ -12,42 +16,77 @@ import { QUICK, WORKLOADS } from "./workloads.js";
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    guard: { type: "boolean", default: false },
+    "write-floors": { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
     only: { type: "string" },
     servers: { type: "string", default: "ws,uws,bun" },
     rounds: { type: "string", default: "5" },
   },
 });
 
-const names = options.only?.split(",") ?? (options.quick ? QUICK : WORKLOADS.map(({ name }) => name));
+const SAMPLE_MS = 500;
+const QUICK_SAMPLE_MS = 120;
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const write = (file: string, content: unknown): void => writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+
+const RESULTS = path("results");
+const PROFILES = path("results/profiles");
+const FLOORS = path("floors.json");
+
+const hasFloors = options.guard || options["write-floors"];
+const isQuick = options.quick || hasFloors;
+
+const names = options.only?.split(",") ?? (isQuick ? QUICK : WORKLOADS.map(({ name }) => name));
 const unknown = names.find((name) => !WORKLOADS.some((workload) => workload.name === name));
-if (unknown !== undefined) throw new Error(`no workload ${unknown}; there are ${WORKLOADS.map(({ name }) => name)}`);
+if (unknown !== undefined) {
+  throw new Error(`no workload ${unknown}; there are ${WORKLOADS.map(({ name }) => name).join(", ")}`);
+}
 
 const bun = findBun();
 if (bun === undefined) throw new Error("the load generator needs Bun: pnpm install");
 if (!canPin) console.log("not pinned to cores: taskset or a second core is missing; figures will vary more");
 
+const skipped: string[] = [];
 const servers = serversOf(options.servers.split(",")).filter((definition) => {
+  // The floors are about the raw controls alone.
+  if (hasFloors && definition.dialect === "socketio") return false;
   const reason = whyNot(definition, bun);
-  if (reason !== undefined) console.log(`skipped ${definition.title}: ${reason}`);
-  return reason === undefined;
+  if (reason === undefined) return true;
+  skipped.push(definition.name);
+  console.log(`skipped ${definition.title}: ${reason}`);
+  return false;
 });
 
+buildServers();
+mkdirSync(RESULTS, { recursive: true });
+if (options.profile) rmSync(PROFILES, { recursive: true, force: true });
+
+const plan: Plan = {
+  workloads: WORKLOADS.filter(({ name }) => names.includes(name)),
+  servers,
+  rounds: Number(options.rounds),
+  milliseconds: isQuick ? QUICK_SAMPLE_MS : SAMPLE_MS,
+  flags: (server, workload) => (options.profile ? profileFlags(PROFILES, `${workload.name}-${server.name}`) : []),
+};
+
 const generator = await startGenerator();
-try {
-  const plan = {
-    workloads: WORKLOADS.filter(({ name }) => names.includes(name)),
-    servers,
-    rounds: Number(options.rounds),
-    milliseconds: options.quick ? 120 : 500,
-  };
-  const cells = cellsOf(await measure(plan, generator, console.log), servers);
-  console.log(`\n${tableOf(cells)}`);
-  const results = { date: new Date().toISOString(), machine: machineFacts(bun, canPin), cells };
-  const isFull = !options.quick && options.only === undefined && servers.length === SERVERS.length;
-  const folder = new URL("results/", import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  // Only what is whole is kept for the plot.
-  writeFileSync(new URL(isFull ? "latest.json" : "partial.json", folder), `${JSON.stringify(results, null, 2)}\n`);
-} finally {
-  await generator.stop();
+const readings = await measure(plan, generator, console.log).finally(() => generator.stop());
+const cells = cellsOf(readings, servers);
+console.log(`\n${tableOf(cells)}`);
+if (options.profile) console.log(`\n${topOf(PROFILES)}`);
+
+const isWhole =
+  plan.workloads.length === WORKLOADS.length && servers.length === SERVERS.length && !isQuick && !options.profile;
+const results: Results = { date: new Date().toISOString(), machine: machineFacts(bun, canPin), cells };
+// Only what is whole is kept and drawn.
+write(`${RESULTS}/${isWhole ? "latest" : "partial"}.json`, results);
+if (options["write-floors"]) write(FLOORS, floorsOf(cells));
+
+if (options.guard) {
+  const found = regressions(cells, JSON.parse(readFileSync(FLOORS, "utf8")) as Floors, skipped);
+  for (const regression of found) console.error(`regression: ${regression}`);
+  console.log(found.length === 0 ? "no regression" : `${found.length} of the floors in bench/floors.json broken`);
+  process.exitCode = found.length === 0 ? 0 : 1;
 }

@@ -1,0 +1,43 @@
+import type { Cell } from "./results.js";
+import { SERVERS } from "./servers.js";
+
+/** The least throughput per CPU against the raw control, by server, then by metric. */
+export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** Half of what was measured: noise stays above it, a lost optimisation does not. */
+const SHARE = 0.5;
+
+const controlOf = (server: string): string | undefined => SERVERS.find(({ name }) => name === server)?.control;
+
+/** Against its control, or undefined for a control itself. */
+const ratioOf = ({ server, ratios }: Cell): number | undefined => {
+  const control = controlOf(server);
+  return control === undefined ? undefined : ratios[control]?.median;
+};
+
+/** Floors from a run. */
+export const floorsOf = (cells: readonly Cell[]): Floors => {
+  const floors: Record<string, Record<string, number>> = {};
+  for (const cell of cells) {
+    const ratio = ratioOf(cell);
+    if (ratio === undefined) continue;
+    floors[cell.server] = { ...floors[cell.server], [cell.metric]: Math.floor(ratio * SHARE * 100) / 100 };
+  }
+  return floors;
+};
+
+/** What a run has below the floors, in words; a cell that is missing is below, unless its server could not run. */
+export const regressions = (cells: readonly Cell[], floors: Floors, skipped: readonly string[]): string[] =>
+  Object.entries(floors)
+    .filter(([server]) => !skipped.includes(server))
+    .flatMap(([server, byMetric]) =>
+      Object.entries(byMetric).flatMap(([metric, floor]) => {
+        const cell = cells.find((one) => one.server === server && one.metric === metric);
+        const ratio = cell === undefined ? undefined : ratioOf(cell);
+        if (ratio === undefined || Number.isNaN(ratio)) return [`${server}, ${metric}: not measured`];
+        if (ratio >= floor) return [];
+        return [
+          `${server}, ${metric}: ${ratio.toFixed(2)} x ${controlOf(server)} per CPU, less than the floor of ${floor}`,
+        ];
+      }),
+    );

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { type Floors, floorsOf, regressions } from "../guard.js";
+import { type Cell, cellsOf, type Readings } from "../results.js";
+import { SERVERS } from "../servers.js";
+
+/** The cells of a run in which the servers cost this much, a number for each round. */
+const run = (metric: string, costs: Readonly<Record<string, readonly number[]>>): Cell[] => {
+  const readings: Readings = new Map([
+    [metric, new Map(Object.entries(costs).map(([server, each]) => [server, each.map((cost) => ({ metric, cost }))]))],
+  ]);
+  return cellsOf(readings, SERVERS);
+};
+
+const floors: Floors = { "ezez-ws": { small: 0.5 }, "ezez-bun": { small: 0.1 } };
+const bun = { "raw-bun": [1, 1, 1], "ezez-bun": [5, 5, 5] };
+
+describe("floors of the benchmark", () => {
+  it("are half of what was measured against the raw control", () => {
+    const cells = run("small", { "raw-ws": [6, 6, 6], "ezez-ws": [4, 8, 5], "socketio-ws": [12, 12, 12] });
+    // The ratios are 1.5, 0.75 and 1.2.
+    expect(floorsOf(cells)).toEqual({ "ezez-ws": { small: 0.6 }, "socketio-ws": { small: 0.25 } });
+  });
+
+  it("hold for a run at them", () => {
+    expect(regressions(run("small", { "raw-ws": [5, 5, 5], "ezez-ws": [10, 10, 10], ...bun }), floors, [])).toEqual([]);
+  });
+
+  it("tell which cell is below them, and by how much", () => {
+    expect(regressions(run("small", { "raw-ws": [5, 5, 5], "ezez-ws": [20, 20, 20], ...bun }), floors, [])).toEqual([
+      "ezez-ws, small: 0.25 x raw-ws per CPU, less than the floor of 0.5",
+    ]);
+  });
+
+  it("take the median of the ratios within each round", () => {
+    // One round on a machine that was busy: both cost more, or one of them does.
+    const cells = run("small", { "raw-ws": [5, 50, 5], "ezez-ws": [5, 50, 500], ...bun });
+    expect(regressions(cells, floors, [])).toEqual([]);
+  });
+
+  it("miss a cell that was not measured, unless its server cannot run", () => {
+    const cells = run("small", { "raw-ws": [5], "ezez-ws": [5] });
+    expect(regressions(cells, floors, [])).toEqual(["ezez-bun, small: not measured"]);
+    expect(regressions(cells, floors, ["ezez-bun"])).toEqual([]);
+  });
+
+  it("miss a cell whose control was not measured", () => {
+    expect(regressions(run("small", { "ezez-ws": [5], ...bun }), floors, [])).toEqual(["ezez-ws, small: not measured"]);
+  });
+});
