@@ -2,30 +2,27 @@
 import { serializeToBuffer, unserializeFromBuffer } from "@ezez/utils";
 import { bench, do_not_optimize, group, run, summary } from "mitata";
 import { FrameCodec } from "../packages/core/src/frame.js";
+import { USER } from "./values.js";
 
-const user = {
-  id: 123_456,
-  name: "Jane Doe",
-  email: "jane.doe@example.com",
-  active: true,
-  score: 98.6,
-  tags: ["admin", "editor", "owner"],
-  address: { street: "12 High Street", city: "London", zip: "N1 9GU" },
-  note: null,
-};
 const messages: Record<string, readonly [eventName: string, args: unknown[]]> = {
   small: ["ping", ["hello"]],
-  "object of 230 bytes": ["user", [user]],
-  "object of 230 bytes, not ASCII": [
-    "user",
-    [{ ...user, name: "J\u00e4ne D\u00f6e", address: { city: "\u0141\u00f3d\u017a" } }],
-  ],
-  "list of 100 objects": ["users", [Array.from({ length: 100 }, (_, id) => ({ ...user, id }))]],
+  object: ["user", [USER]],
+  "object, not ASCII": ["user", [{ ...USER, name: "J\u00e4ne D\u00f6e", address: { city: "\u0141\u00f3d\u017a" } }]],
+  "list of 100 objects": ["users", [Array.from({ length: 100 }, (_, id) => ({ ...USER, id }))]],
   "1 KiB of bytes": ["picture", [Buffer.alloc(1024, 1)]],
   "64 KiB of text": ["text", ["x".repeat(65_536)]],
 };
 
+/** Microseconds on Node 20. */
+const TARGETS = [
+  { direction: "encode", name: "small", target: 0.6 },
+  { direction: "decode", name: "small", target: 0.4 },
+  { direction: "encode", name: "object", target: 3 },
+  { direction: "decode", name: "object", target: 2.5 },
+] as const;
+
 const codec = new FrameCodec();
+const benchmarkName = (who: string, direction: string, name: string): string => `${who}: ${direction} ${name}`;
 
 for (const [name, [eventName, args]] of Object.entries(messages)) {
   const bytes = codec.encode(eventName, 7, null, args);
@@ -39,11 +36,26 @@ for (const [name, [eventName, args]] of Object.entries(messages)) {
                 () => serializeToBuffer(Buffer, [], eventName, 7, null, ...args),
               ]
             : [() => codec.decode(bytes), () => unserializeFromBuffer(Buffer, [], bytes)];
-        bench("ours", () => do_not_optimize(ours()));
-        bench("reference", () => do_not_optimize(reference()));
+        bench(benchmarkName("ours", direction, name), () => do_not_optimize(ours()));
+        bench(benchmarkName("reference", direction, name), () => do_not_optimize(reference()));
       });
     });
   }
 }
 
-await run();
+const { benchmarks } = await run();
+
+/** Nanoseconds on average, garbage collection among it. */
+const averageOf = (alias: string): number =>
+  benchmarks.find((one) => one.alias === alias)?.runs[0]?.stats?.avg ?? Number.NaN;
+
+console.log("\nmicroseconds      ours  target  reference");
+for (const { direction, name, target } of TARGETS) {
+  const [ours = "", reference = ""] = ["ours", "reference"].map((who) =>
+    (averageOf(benchmarkName(who, direction, name)) / 1000).toFixed(2),
+  );
+  const met = Number(ours) <= target ? "" : "  missed";
+  console.log(
+    `${direction} ${name}`.padEnd(16) + ours.padStart(6) + String(target).padStart(8) + reference.padStart(11) + met,
+  );
+}
