@@ -34,10 +34,10 @@ const STYLE = `
   .spread { stroke: var(--text); }
 `;
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const escapeXml = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 const text = (x: number, y: number, content: string, kind = "", anchor = "start"): string =>
-  `<text x="${x}" y="${y}" class="${kind}" text-anchor="${anchor}">${escape(content)}</text>`;
+  `<text x="${x}" y="${y}" class="${kind}" text-anchor="${anchor}">${escapeXml(content)}</text>`;
 
 const line = (x1: number, y1: number, x2: number, y2: number, kind: string): string =>
   `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" class="${kind}"/>`;
@@ -84,7 +84,9 @@ const draw = ({ cells, machine, date }: Results): string => {
     cells.find((cell) => cell.server === server && cell.metric === metric);
   const largest = Math.max(
     1,
-    ...PANELS.flatMap(({ control }) => cells.flatMap(({ ratios }) => (control in ratios ? [ratios[control]?.max ?? 0] : []))),
+    ...PANELS.flatMap(({ control }) =>
+      cells.flatMap(({ ratios }) => (control in ratios ? [ratios[control]?.max ?? 0] : [])),
+    ),
   );
   const panelWidth = (WIDTH - 2 * MARGIN - LABELS - GAP * (PANELS.length - 1)) / PANELS.length;
   // Room for the figure behind the longest bar.

@@ -62,36 +62,43 @@ const raw: Dialect = {
   },
   news: () => new ExactChecker(ring([unmasked(Opcode.binary, NEWS)])),
   order: (name) => binary(Uint8Array.of(name === "ask" ? ASK : BROADCAST)),
-  answer: (text) => (text === QUESTION.toString("latin1") ? RAW_ANSWER : undefined),
+  answer: (text) => (text === RAW_QUESTION ? RAW_ANSWER : undefined),
   isDone: (text) => text === String.fromCharCode(ASK),
 };
 
+const RAW_QUESTION = QUESTION.toString("latin1");
 const RAW_ANSWER = binary(encode("answer", 1, 1, "hello"));
-
-/** The parts behind the server's id. */
-const tail = (...parts: readonly unknown[]): Buffer => encode(...parts);
 
 // Matched whole: a name, an id, a replyTo, an argument. A space is 0x00.
 const EZEZ_QUESTION = /^8f question \d+j "n:(\d+)" 4j "l:" 5f hello $/;
 const EZEZ_DONE = /^\df (ask|askMe) \d+j "n:\d+" \d+j "n:\d+" $/;
 const spaced = (text: string): string => text.replaceAll("\0", " ");
 
+const numberPart = (digits: number | string): string => {
+  const json = `"n:${digits}"`;
+  return `${json.length}j\0${json}\0`;
+};
+
+/** `["answer", id, replyTo, "hello"]`, by hand: it is made while the clock runs. */
+const ezezAnswer = (id: number, replyTo: string): Buffer =>
+  Buffer.from(`6f\0answer\0${numberPart(id)}${numberPart(replyTo)}5f\0hello\0`, "latin1");
+
 const ezez: Dialect = {
   path: "/",
   greeting: [{ send: binary(AUTH), expect: part("f", "ezez-ws::auth-ok").toString("latin1") }],
   echo: (name) => {
     const ids = idsFor(name);
-    const tails = ring(ids.map((id) => tail(id, VALUES[name])));
+    const tails = ring(ids.map((id) => encode(id, VALUES[name])));
     return {
       requests: ring(ids.map((id) => binary(echoMessage(name, id)))),
       checker: (onPing) => new EzezChecker(part("f", "echo"), tails, onPing),
     };
   },
-  news: (onPing) => new EzezChecker(part("f", "news"), ring([tail(null, "hello")]), onPing),
+  news: (onPing) => new EzezChecker(part("f", "news"), ring([encode(null, "hello")]), onPing),
   order: (name, id, count) => binary(encode(name, id, null, ...(count === undefined ? [] : [count]))),
   answer: (text, id) => {
     const asked = EZEZ_QUESTION.exec(spaced(text))?.[1];
-    return asked === undefined ? undefined : binary(encode("answer", id, Number(asked), "hello"));
+    return asked === undefined ? undefined : binary(ezezAnswer(id, asked));
   },
   isDone: (text, name) => EZEZ_DONE.exec(spaced(text))?.[1] === name,
 };
