@@ -5,7 +5,7 @@ export type DialectName = "raw" | "ezez" | "socketio";
 /** What the generator is told, one command after another. A pool is a number of open connections. */
 export type Command =
   | { kind: "open"; pool: string; port: number; dialect: DialectName; connections: number }
-  | { kind: "close" | "drop"; pool: string }
+  | { kind: "drop"; pool: string }
   | { kind: "echo"; pool: string; value: ValueName; window: number; milliseconds: number }
   | { kind: "broadcast"; pool: string; burst: number; milliseconds: number }
   | { kind: "ask" | "askMe"; pool: string; milliseconds: number }

@@ -44,11 +44,10 @@ const perform = async (command: Command): Promise<Outcome> => {
       pools.set(command.pool, { name, dialect, links: await open(port, dialect, connections) });
       return NOTHING;
     }
-    case "close":
     case "drop": {
       const { links } = find(command.pool);
       pools.delete(command.pool);
-      await Promise.all(links.map((link) => (command.kind === "close" ? link.leave() : link.drop())));
+      for (const link of links) link.drop();
       return NOTHING;
     }
     case "echo": {
