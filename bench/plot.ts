@@ -82,12 +82,8 @@ const draw = ({ cells, machine, date }: Results): string => {
   );
   const find = (server: string | undefined, metric: string): Cell | undefined =>
     cells.find((cell) => cell.server === server && cell.metric === metric);
-  const largest = Math.max(
-    1,
-    ...PANELS.flatMap(({ control }) =>
-      cells.flatMap(({ ratios }) => (control in ratios ? [ratios[control]?.max ?? 0] : [])),
-    ),
-  );
+  const drawn = cells.filter(({ metric }) => metrics.some(({ name }) => name === metric));
+  const largest = Math.max(1, ...drawn.flatMap(({ ratios }) => PANELS.map(({ control }) => ratios[control]?.max ?? 0)));
   const panelWidth = (WIDTH - 2 * MARGIN - LABELS - GAP * (PANELS.length - 1)) / PANELS.length;
   // Room for the figure behind the longest bar.
   const scale = (panelWidth - 32) / largest;

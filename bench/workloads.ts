@@ -117,6 +117,8 @@ const idle: Workload = {
   },
   sample: async (stage) => {
     const { server, generator } = stage;
+    // Both samples come behind a garbage collection.
+    await server.usage("settled usage");
     const alone = await busy(stage);
     const before = await server.usage("settled usage");
     await open(stage, IDLE, "idle");
