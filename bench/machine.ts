@@ -5,11 +5,15 @@ import { arch, availableParallelism, cpus, platform } from "node:os";
 
 const require = createRequire(import.meta.url);
 
-const versionOf = (name: string): string => {
-  // Not every package exports its package.json.
-  const folder = require.resolve.paths(name)?.[0] ?? "";
-  const { version } = JSON.parse(readFileSync(`${folder}/${name}/package.json`, "utf8")) as { version: string };
-  return version;
+/** Name and version of an installed package; uWebSockets.js is installed under another name. */
+const packageOf = (folder: string): [name: string, version: string] => {
+  // By its path, as not every package exports its package.json.
+  const modules = require.resolve.paths(folder)?.[0] ?? "";
+  const { name, version } = JSON.parse(readFileSync(`${modules}/${folder}/package.json`, "utf8")) as {
+    name: string;
+    version: string;
+  };
+  return [name, version];
 };
 
 /** Facts that a figure needs beside it, and none that tell whose machine it is. */
@@ -29,6 +33,6 @@ export const machineFacts = (bun: string | undefined, pinned: boolean): Machine 
   versions: {
     node: process.versions.node,
     ...(bun === undefined ? {} : { bun: execFileSync(bun, ["--version"], { encoding: "utf8" }).trim() }),
-    ...Object.fromEntries(["ws", "uWebSockets.js", "socket.io"].map((name) => [name, versionOf(name)])),
+    ...Object.fromEntries(["ws", "uWebSockets.js", "socket.io"].map(packageOf)),
   },
 });

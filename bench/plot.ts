@@ -106,7 +106,7 @@ const draw = ({ cells, machine, date }: Results): string => {
     ];
   });
   const labels = metrics.map(({ title }, row) => text(MARGIN, HEAD + row * ROW + ROW / 2 + 2, title));
-  const { node, bun, ws, "uWebSockets.js": uws, "socket.io": socketio } = machine.versions;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     "<title>Throughput per CPU of ezez-ws and socket.io against ws, uWebSockets.js and Bun alone</title>",
@@ -121,7 +121,7 @@ const draw = ({ cells, machine, date }: Results): string => {
     text(
       MARGIN,
       height - 12,
-      `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, Node ${node}, Bun ${bun}, ws ${ws}, uWS ${uws}, socket.io ${socketio}`,
+      [date.slice(0, 10), machine.cpu, `${machine.cores} cores`, ...versions].join(", "),
       "faint",
     ),
     "</svg>",

@@ -13,6 +13,8 @@ import { SERVERS, serversOf, whyNot } from "./servers.js";
 import { tableOf } from "./table.js";
 import { QUICK, WORKLOADS } from "./workloads.js";
 
+const FAMILIES = "ws,uws,bun";
+
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -20,12 +22,12 @@ const { values: options } = parseArgs({
     "write-floors": { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
     only: { type: "string" },
-    servers: { type: "string", default: "ws,uws,bun" },
+    servers: { type: "string", default: FAMILIES },
     rounds: { type: "string", default: "5" },
   },
 });
 
-const SAMPLE_MS = 500;
+const SAMPLE_MS = 400;
 const QUICK_SAMPLE_MS = 120;
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -39,6 +41,9 @@ const hasFloors = options.guard || options["write-floors"];
 const isQuick = options.quick || hasFloors;
 
 const names = options.only?.split(",") ?? (isQuick ? QUICK : WORKLOADS.map(({ name }) => name));
+if (hasFloors && (options.only !== undefined || options.servers !== FAMILIES)) {
+  throw new Error("the floors are of all quick workloads on all servers: neither --only nor --servers");
+}
 const unknown = names.find((name) => !WORKLOADS.some((workload) => workload.name === name));
 if (unknown !== undefined) {
   throw new Error(`no workload ${unknown}; there are ${WORKLOADS.map(({ name }) => name).join(", ")}`);
