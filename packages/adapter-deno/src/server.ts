@@ -241,7 +241,7 @@ const connect = (
       raw: socket,
       send: (bytes) => {
         if (socket.readyState !== WebSocket.OPEN) return "dropped";
-        socket.send(bytes as Uint8Array<ArrayBuffer>);
+        socket.send(bytes.slice() as Uint8Array<ArrayBuffer>);
         if (socket.bufferedAmount <= turnBytes) return "sent";
         watchDrain();
         return "queued";

@@ -12,9 +12,6 @@ const MOST_CORKED = 64 * 1024;
 // what came in one TCP segment are spread over turns: wait while each has one, but not for ever.
 const MOST_TURNS = 32;
 
-// A longer message is not copied behind its header.
-const LONGEST_COPY = 4096;
-
 let dirty: DirectSocket[] = [];
 
 const endTurn = (): void => {
@@ -27,11 +24,11 @@ const endTurn = (): void => {
 
 const FIN_AND_BINARY = 0x82;
 
-/** A server's frame around a message (RFC 6455 section 5.2): whole, or only its header where the message is long. */
+/** A server's frame around a message (RFC 6455 section 5.2). */
 const frame = (message: Uint8Array): Buffer => {
   const { length } = message;
   const start = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const bytes = Buffer.allocUnsafe(length > LONGEST_COPY ? start : start + length);
+  const bytes = Buffer.allocUnsafe(start + length);
   bytes[0] = FIN_AND_BINARY;
   if (start === 2) bytes[1] = length;
   else if (start === 4) {
@@ -42,7 +39,7 @@ const frame = (message: Uint8Array): Buffer => {
     bytes.writeUInt32BE(0, 2);
     bytes.writeUInt32BE(length, 6);
   }
-  if (length <= LONGEST_COPY) bytes.set(message, start);
+  bytes.set(message, start);
   return bytes;
 };
 
@@ -136,7 +133,6 @@ export class DirectSocket implements Socket<WebSocket> {
 
   #write(message: Uint8Array, written?: () => void): void {
     this.#socket.write(framedOnce(message), written);
-    if (message.length > LONGEST_COPY) this.#socket.write(message, written);
   }
 
   #markDirty(): void {

@@ -284,7 +284,8 @@ class IndirectSocket implements Socket<WebSocket> {
   send(bytes: Uint8Array): SendStatus {
     if (this.raw.readyState !== this.raw.OPEN) return "dropped";
     // ws has no drain event; its callback comes when the bytes were written.
-    this.raw.send(bytes, BINARY, this.#written);
+    // What it compresses it keeps.
+    this.raw.send(Buffer.from(bytes), BINARY, this.#written);
     this.#congested = this.raw.bufferedAmount > 0;
     return this.#congested ? "queued" : "sent";
   }

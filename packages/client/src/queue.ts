@@ -22,13 +22,13 @@ export class Queue<T extends Queueable> {
     return this.#messages.filter((message) => message.onReply !== undefined).length;
   }
 
-  /** @throws EZEZError `QUEUE_FULL` */
+  /** Copies the bytes, which are lent. @throws EZEZError `QUEUE_FULL` */
   push(message: T): void {
     const byteLength = this.#messages.reduce((total, { bytes }) => total + bytes.length, message.bytes.length);
     if (this.size === MESSAGES || byteLength > BYTES) {
       throw new EZEZError("QUEUE_FULL", `more than ${MESSAGES} messages or ${BYTES} bytes`, { stage: "send" });
     }
-    this.#messages.push(message);
+    this.#messages.push({ ...message, bytes: message.bytes.slice() });
   }
 
   shift(): T | undefined {

@@ -39,7 +39,7 @@ export interface ClientSocket extends Socket<WebSocketLike> {
 }
 
 /** {@link SocketHandler}, and what only a client hears. */
-export interface ClientSocketHandler extends Omit<SocketHandler, "drain"> {
+export interface ClientSocketHandler extends Omit<SocketHandler, "queued" | "drain"> {
   open(): void;
   /** Something that is neither text nor binary. */
   unknownData(data: unknown): void;
@@ -92,7 +92,8 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
     send: (bytes) => {
       if (!isOpen()) return "dropped";
       // The codec never makes a SharedArrayBuffer.
-      webSocket.send(bytes as Uint8Array<ArrayBuffer>);
+      // What ws compresses it keeps.
+      webSocket.send(bytes.slice() as Uint8Array<ArrayBuffer>);
       return webSocket.bufferedAmount > 0 ? "queued" : "sent";
     },
     sendText: (text) => webSocket.send(text),

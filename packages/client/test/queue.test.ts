@@ -10,10 +10,18 @@ describe("the queue", () => {
     const [first, second] = [message(1), message(2)];
     queue.push(first);
     queue.push(second);
-    expect(queue.shift()).toBe(first);
+    expect(queue.shift()).toEqual(first);
     queue.unshift(first);
     expect([queue.shift(), queue.shift(), queue.shift()]).toEqual([first, second, undefined]);
     expect(queue.size).toBe(0);
+  });
+
+  it("keeps bytes of its own", () => {
+    const queue = new Queue();
+    const bytes = Uint8Array.of(1, 2);
+    queue.push({ bytes, onReply: undefined });
+    bytes.fill(3);
+    expect(queue.shift()?.bytes).toEqual(Uint8Array.of(1, 2));
   });
 
   it("takes 1,000 messages and throws at the next", () => {

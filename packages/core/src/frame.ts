@@ -31,7 +31,7 @@ export class FrameCodec {
     this.#options = resolveCodecOptions(options);
   }
 
-  /** @throws EZEZError `INVALID_EVENT_NAME` or `NOT_SERIALIZABLE` */
+  /** The bytes are lent until the next call. @throws EZEZError `INVALID_EVENT_NAME` or `NOT_SERIALIZABLE` */
   encode(eventName: string, eventId: number, replyTo: number | null, args: readonly unknown[]): Uint8Array {
     if (!isEventName(eventName) || eventName.startsWith(RESERVED_PREFIX)) {
       const rule = `must be 1 to ${WireLimit.eventNameBytes} bytes and not start with ${RESERVED_PREFIX}`;
@@ -44,6 +44,7 @@ export class FrameCodec {
     return encodeParts([eventName, eventId, replyTo, ...args], ENVELOPE, this.#options);
   }
 
+  /** The bytes are lent until the next call. */
   encodeReserved(eventName: string, ...args: unknown[]): Uint8Array {
     return encodeParts([eventName, ...args], 1, this.#options);
   }

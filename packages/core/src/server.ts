@@ -130,7 +130,8 @@ export class EZEZServer<
     eventName: K,
     ...[args, options]: SendArguments<Out[K], BroadcastOptions<EZEZServerClient<In, Out, TContext>>>
   ): number {
-    const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []);
+    // Of its own: what is lent would not outlive a callback about a slow client.
+    const bytes = this.#codec.encode(eventName, this.#broadcastId++, null, args ?? []).slice();
     return broadcastBytes(this.#sessions, this.listener.group, bytes, exceptions(options?.except), (session, cause) => {
       // With sendAfterDisconnect: "throw"; a broadcast counts whom it reached, and is no send to the one that has gone.
       if (cause instanceof EZEZError && cause.code === "DISCONNECTED") return;

@@ -12,7 +12,7 @@ export type SendStatus = "sent" | "queued" | "dropped";
 export interface Socket<TSocket = unknown> {
   /** The runtime's own socket, which users get as `client.client`. */
   readonly raw: TSocket;
-  /** Sends one binary message. Never throws: a closed socket answers `"dropped"`. The bytes may be kept. */
+  /** Sends one binary message. Never throws: a closed socket answers `"dropped"`. The bytes are lent for this call only. */
   send(bytes: Uint8Array): SendStatus;
   /** Bytes accepted and not yet handed to the kernel; 0 once closed. */
   readonly bufferedAmount: number;
@@ -95,7 +95,7 @@ export interface Group<TSocket = unknown> {
   /** An open socket gets only what was sent before. */
   delete(socket: TSocket): void;
   /**
-   * Sends one binary message to all, in order with what {@link Socket.send} sends, and loses none of it. A later
+   * Sends one binary message, lent for this call only, to all, in order with what {@link Socket.send} sends, and loses none of it. A later
    * {@link SocketHandler.drain} tells of bytes that had to wait.
    */
   send(bytes: Uint8Array): void;

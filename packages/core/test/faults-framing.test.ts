@@ -186,19 +186,18 @@ describe("memory", () => {
     expect(Buffer.isBuffer(data)).toBe(false);
   });
 
-  it("an encoded message shares nothing with what was sent, nor with the next message", () => {
-    for (const size of [3, 100_000]) {
+  it("an encoded message shares nothing with what was sent", () => {
+    for (const size of [3, 100_000, 1_000_000]) {
       const data = new Uint8Array(size).fill(1);
       const message = encode([data]);
       const before = hex(message);
       data.fill(2);
-      encode([new Uint8Array(size).fill(3)]);
       expect(hex(message)).toBe(before);
     }
   });
 
-  it.each([10, 5000, 100_000])("an encoded text of %i letters holds little more memory than it has bytes", (length) => {
-    const message = encode(["x".repeat(length)]);
-    expect(message.buffer.byteLength).toBeLessThan(message.length * 2);
+  it("one large message leaves no large memory behind", () => {
+    encode([new Uint8Array(1_000_000)]);
+    expect(encode(["x"]).buffer.byteLength).toBeLessThanOrEqual(256 * 1024);
   });
 });

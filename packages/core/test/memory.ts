@@ -42,7 +42,7 @@ export class MemorySocket implements Socket<string> {
 
   send(bytes: Uint8Array): SendStatus {
     if (this.#closed) return "dropped";
-    if (this.status !== "dropped") this.sent.push(bytes);
+    if (this.status !== "dropped") this.sent.push(bytes.slice());
     return this.status;
   }
 

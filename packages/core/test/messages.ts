@@ -59,4 +59,4 @@ export const validMessages: Uint8Array[] = [
   ["ezez-ws::auth-rejected", "Invalid auth key"],
   ["ezez-ws::auth-rejected", "Auth timeout"],
   ["e", 1, null, ...Array.from({ length: 20 }, (_, i) => i)],
-].map((values) => encodeParts(values, 0, resolveCodecOptions(optionsOf({ custom: true }))));
+].map((values) => encodeParts(values, 0, resolveCodecOptions(optionsOf({ custom: true }))).slice());

@@ -167,7 +167,7 @@ describe("broadcast", () => {
       ["news", 2 ** 48, null, "x"],
       ["news", 2 ** 48 + 1, null],
     ]);
-    expect(first.sent[0]).toBe(second.sent[0]);
+    expect(first.sent[0]).toEqual(second.sent[0]);
     expect(waiting.sent).toEqual([]);
     await end(first, second, waiting);
   });

