@@ -202,15 +202,16 @@ export class ValueDecoder {
     const shapeless = keys !== undefined && keys.size > MANY_KEYS;
     const object: Record<string, unknown> = shapeless ? Object.create(null) : {};
     if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
-    for (;;) {
+    for (let count = 1; ; count++) {
       this.#expect(QUOTE);
       const key = this.#text();
       if (key === "__proto__") throw malformed("a key named __proto__");
-      if (Object.hasOwn(object, key)) throw malformed("a key comes twice");
       this.#expect(COLON);
       object[key] = this.#value();
       keys?.add(key);
       if (!this.#next(CLOSE_BRACE)) continue;
+      // Once for all of them: asking before each took a fifth of the time of decoding.
+      if (Object.keys(object).length < count) throw malformed("a key comes twice");
       if (shapeless) Object.setPrototypeOf(object, Object.prototype);
       return this.#leave(object);
     }
