@@ -1,5 +1,5 @@
 import type { Lab } from "./lab.js";
-import type { Capabilities, CreateServer } from "./row.js";
+import type { Row } from "./row.js";
 
 /** Declares one case, which gets a lab of its own, and more time where it is long. */
 export type Case = (sentence: string, run: (lab: Lab) => Promise<void>, timeoutMs?: number) => void;
@@ -10,6 +10,5 @@ export type Area = (given: {
   readonly it: Case;
   /** A case that needs the process for itself. */
   readonly alone: Case;
-  readonly capabilities: Capabilities;
-  readonly create: CreateServer;
+  readonly row: Row;
 }) => void;

@@ -42,22 +42,45 @@ export const encodeFrame = (opcode: number, payload: Uint8Array, options: FrameO
   if (!masked) return Buffer.concat([first, length, payload]);
   length[0] = (length[0] ?? 0) | 0x80;
   const mask = randomBytes(4);
-  const body = Buffer.from(payload);
-  for (let i = 0; i < body.length; i++) body[i] = (body[i] ?? 0) ^ (mask[i % 4] ?? 0);
-  return Buffer.concat([first, length, mask, body]);
+  return Buffer.concat([first, length, mask, applyMask(payload, mask)]);
 };
+
+/** Masks and unmasks. */
+const applyMask = (payload: Uint8Array, mask: Uint8Array): Buffer => {
+  const result = Buffer.from(payload);
+  for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) ^ (mask[i % 4] ?? 0);
+  return result;
+};
+
+/** What no frame may be, and the close code that answers it. */
+export class BrokenFrame extends Error {
+  readonly closeCode: number;
+
+  constructor(message: string, closeCode: number) {
+    super(message);
+    this.closeCode = closeCode;
+  }
+}
 
 /** Takes frames out of a stream of bytes. */
 export class FrameReader {
+  readonly #largest: number;
   #chunks: Buffer[] = [];
   #size = 0;
+
+  constructor(largest = Infinity) {
+    this.#largest = largest;
+  }
 
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
   }
 
-  /** The next whole frame, or undefined where more bytes are needed. */
+  /**
+   * The next whole frame, or undefined where more bytes are needed.
+   * @throws BrokenFrame for one with a larger payload, at its header
+   */
   take(): Frame | undefined {
     const head = this.#peek(14);
     if (head.length < 2) return undefined;
@@ -74,11 +97,13 @@ export class FrameReader {
       length = Number(head.readBigUInt64BE(2));
       at = 10;
     }
+    if (length > this.#largest) throw new BrokenFrame("a frame that is too large", 1009);
     if (masked) at += 4;
     if (this.#size < at + length) return undefined;
     const whole = this.#take(at + length);
     const first = whole[0] ?? 0;
-    const payload = whole.subarray(at);
+    const body = whole.subarray(at);
+    const payload = masked ? applyMask(body, whole.subarray(at - 4, at)) : body;
     return { fin: (first & 0x80) !== 0, rsv: (first >> 4) & 7, opcode: first & 15, masked, payload };
   }
 

@@ -1,8 +1,10 @@
 import { EZEZError } from "@ezez-ws/core";
 import { expect } from "vitest";
-import type { Client, CreateServer, Server, ServerCallbacks, ServerOptions } from "./row.js";
+import type { Client, Row, Server, ServerCallbacks, ServerOptions } from "./row.js";
 import { until, within } from "./wait.js";
-import { type HttpResponse, Wire, type WireOptions } from "./wire.js";
+import { type HttpResponse, requestHttp, type Stream, Wire, type WireOptions } from "./wire.js";
+
+const HOST = "127.0.0.1";
 
 /** One call of a callback. */
 export interface Call {
@@ -19,31 +21,55 @@ export class RunningServer {
   /** Every call of a callback, in order. */
   readonly calls: Call[] = [];
   readonly #lab: Lab;
+  readonly #row: Row;
+  #port: number | undefined;
 
-  constructor(lab: Lab, create: CreateServer, options: ServerOptions, callbacks: Partial<ServerCallbacks>) {
+  constructor(lab: Lab, row: Row, options: ServerOptions, callbacks: Partial<ServerCallbacks>) {
     this.#lab = lab;
-    this.server = create({ port: 0, host: "127.0.0.1", ...options }, this.#recorded(callbacks));
+    this.#row = row;
+    this.server = row.create({ port: 0, host: HOST, ...options }, this.#recorded(callbacks));
   }
 
+  /** Of its first start; peers knock there also when it is closed. */
   get port(): number {
-    const address = this.server.address();
-    if (address === null) throw new Error("the server has no address");
-    return address.port;
+    this.#port ??= this.server.address()?.port;
+    if (this.#port === undefined) throw new Error("the server has no address");
+    return this.#port;
   }
 
-  open(options?: WireOptions): Promise<Wire> {
-    return this.#lab.keep(Wire.open(this.port, options));
+  /** A peer that has sent its upgrade request. */
+  wire(options?: WireOptions): Wire {
+    const wire = new Wire(this.port, { connect: this.#row.connect, ...options });
+    this.#lab.keep(wire);
+    return wire;
   }
 
-  authenticated(options?: WireOptions & { readonly key?: string }): Promise<Wire> {
-    return this.#lab.keep(Wire.authenticated(this.port, options));
+  async open(options?: WireOptions): Promise<Wire> {
+    return this.wire(options).opened();
+  }
+
+  async authenticated({ key, ...options }: WireOptions & { readonly key?: string } = {}): Promise<Wire> {
+    const wire = await this.open(options);
+    await wire.authenticate(key);
+    return wire;
   }
 
   /** The answer to an upgrade request. */
   async upgradeAnswer(options?: WireOptions): Promise<HttpResponse> {
-    const wire = new Wire(this.port, options);
-    this.#lab.keep(Promise.resolve(wire));
-    return within(wire.response, "the answer to the upgrade request");
+    return within(this.wire(options).response, "the answer to the upgrade request");
+  }
+
+  /** The answer to any other request. */
+  http(text: string): Promise<HttpResponse> {
+    return requestHttp(this.port, text, this.#row.connect);
+  }
+
+  /** A connection on which nothing was sent. */
+  connect(): Stream {
+    const stream = this.#row.connect(this.port, HOST);
+    stream.on("error", () => undefined);
+    this.#lab.keep(stream);
+    return stream;
   }
 
   /** An authenticated peer, and the client that stands for it on the server. */
@@ -143,17 +169,17 @@ export class RunningServer {
 
 /** What one case starts and opens; all of it is gone after the case. */
 export class Lab {
-  readonly #create: CreateServer;
+  readonly #row: Row;
   readonly #servers: RunningServer[] = [];
-  readonly #wires: Promise<Wire>[] = [];
+  readonly #peers: { destroy(): unknown }[] = [];
 
-  constructor(create: CreateServer) {
-    this.#create = create;
+  constructor(row: Row) {
+    this.#row = row;
   }
 
   /** A server that was constructed and not started. */
   construct(options: ServerOptions = {}, callbacks: Partial<ServerCallbacks> = {}): RunningServer {
-    const running = new RunningServer(this, this.#create, options, callbacks);
+    const running = new RunningServer(this, this.#row, options, callbacks);
     this.#servers.push(running);
     return running;
   }
@@ -166,14 +192,13 @@ export class Lab {
   }
 
   /** The peer is given up after the case. */
-  keep(wire: Promise<Wire>): Promise<Wire> {
-    this.#wires.push(wire.catch((error) => Promise.reject(error)));
-    return wire;
+  keep(peer: { destroy(): unknown }): void {
+    this.#peers.push(peer);
   }
 
   /** Ends everything, and checks what holds for every connection of every case. */
   async dispose(): Promise<void> {
-    for (const wire of await Promise.allSettled(this.#wires)) if (wire.status === "fulfilled") wire.value.destroy();
+    for (const peer of this.#peers) peer.destroy();
     for (const { server } of this.#servers) await server.close({ timeoutMs: 100 });
     for (const running of this.#servers) {
       const over = new Set<Client>();

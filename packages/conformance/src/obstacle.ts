@@ -1,7 +1,7 @@
-import type { CreateServer } from "./row.js";
+import type { Row } from "./row.js";
 
 /** Why a row cannot start here; undefined where it can. */
-export const obstacle = async (create: CreateServer): Promise<string | undefined> => {
+export const obstacle = async ({ create }: Row): Promise<string | undefined> => {
   const server = create({ port: 0 }, { onAuthRequest: () => false });
   try {
     await server.start();

@@ -1,4 +1,5 @@
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient } from "@ezez-ws/core";
+import type { Connect } from "./wire.js";
 
 /** The events of the suite's application. Arguments are checked at run time, so any may come. */
 export type Events = {
@@ -28,6 +29,15 @@ export type Server = Pick<EZEZServer<Events, Events, Context>, "start" | "close"
 
 /** Constructs one adapter's server; does not start it. */
 export type CreateServer = (options: ServerOptions & { port: number }, callbacks: ServerCallbacks) => Server;
+
+/** One adapter on one runtime. */
+export interface Row {
+  readonly name: string;
+  readonly create: CreateServer;
+  /** How a peer gets to a server's port. */
+  readonly connect: Connect;
+  readonly capabilities: Capabilities;
+}
 
 /**
  * Facts about a runtime that a user can observe and that no adapter can even out. Each is asserted itself, so a row that

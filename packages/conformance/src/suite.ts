@@ -14,7 +14,8 @@ import { messages } from "./cases/messages.js";
 import { replies } from "./cases/replies.js";
 import { shutdown } from "./cases/shutdown.js";
 import { Lab } from "./lab.js";
-import type { Capabilities, CreateServer } from "./row.js";
+import type { Row } from "./row.js";
+import { type Time, useTime } from "./time.js";
 
 const areas: Readonly<Record<string, Area>> = {
   handshake,
@@ -34,8 +35,8 @@ const areas: Readonly<Record<string, Area>> = {
 
 const CASE_TIMEOUT_MS = 20_000;
 
-const run = (create: CreateServer, body: (lab: Lab) => Promise<void>) => async (): Promise<void> => {
-  const lab = new Lab(create);
+const run = (row: Row, body: (lab: Lab) => Promise<void>) => async (): Promise<void> => {
+  const lab = new Lab(row);
   try {
     await body(lab);
   } finally {
@@ -43,16 +44,17 @@ const run = (create: CreateServer, body: (lab: Lab) => Promise<void>) => async (
   }
 };
 
-/** The whole suite over one adapter. */
-export const describeAdapter = (name: string, create: CreateServer, capabilities: Capabilities): void => {
-  describe(name, () => {
+/** The whole suite over one adapter. Where time is simulated, each case has it for itself. */
+export const describeAdapter = (row: Row, time: Time = "real"): void => {
+  const beside = time === "real" ? test.concurrent : test.sequential;
+  describe(row.name, () => {
+    useTime(time);
     for (const [area, declare] of Object.entries(areas)) {
       describe(area, () => {
         declare({
-          it: (sentence, body, ms = CASE_TIMEOUT_MS) => test.concurrent(sentence, run(create, body), ms),
-          alone: (sentence, body, ms = CASE_TIMEOUT_MS) => test.sequential(sentence, run(create, body), ms),
-          capabilities,
-          create,
+          it: (sentence, body, ms = CASE_TIMEOUT_MS) => beside(sentence, run(row, body), ms),
+          alone: (sentence, body, ms = CASE_TIMEOUT_MS) => test.sequential(sentence, run(row, body), ms),
+          row,
         });
       });
     }

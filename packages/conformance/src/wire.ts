@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectToPort } from "node:net";
+import type { Duplex } from "node:stream";
 import { closePayload, encodeFrame, type Frame, type FrameOptions, FrameReader, Opcode } from "./frames.js";
 import { decode, encode } from "./messages.js";
 import { Inbox, within } from "./wait.js";
@@ -18,8 +19,21 @@ export interface Ending {
   readonly reason: string;
 }
 
+/** The peer's end of a connection, of TCP or alike. */
+export type Stream = Duplex & { resetAndDestroy(): unknown };
+
+/** How a peer gets to a port of a server. */
+export type Connect = (port: number, host: string) => Stream;
+
+export const connectTcp: Connect = (port, host) => {
+  const socket = connectToPort({ port, host, allowHalfOpen: true });
+  return socket.setNoDelay(true);
+};
+
 export interface WireOptions {
   readonly host?: string;
+  /** @defaultValue over TCP */
+  readonly connect?: Connect;
   readonly path?: string;
   /** Further headers, which replace the usual ones of the same name; undefined leaves one out. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -31,12 +45,16 @@ export interface WireOptions {
   readonly finishesClosing?: boolean;
 }
 
-const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const HOST = "127.0.0.1";
+
+/** RFC 6455 section 4.2.2: the `Sec-WebSocket-Accept` that answers this key. */
+export const acceptOf = (key: string): string =>
+  createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 
 /** The upgrade request of a client, as text. */
 export const upgradeRequest = (port: number, options: WireOptions = {}, key = randomBytes(16).toString("base64")) => {
   const headers = {
-    Host: `127.0.0.1:${port}`,
+    Host: `${HOST}:${port}`,
     Upgrade: "websocket",
     Connection: "Upgrade",
     "Sec-WebSocket-Key": key,
@@ -53,7 +71,7 @@ export const upgradeRequest = (port: number, options: WireOptions = {}, key = ra
 export class Wire {
   /** The answer to the upgrade request; its status is 101 where the connection is open. */
   readonly response: Promise<HttpResponse>;
-  readonly #socket: Socket;
+  readonly #socket: Stream;
   readonly #options: WireOptions;
   readonly #key = randomBytes(16).toString("base64");
   readonly #http: HttpReader;
@@ -71,8 +89,7 @@ export class Wire {
 
   constructor(port: number, options: WireOptions = {}) {
     this.#options = options;
-    this.#socket = connectTcp({ port, host: options.host ?? "127.0.0.1", allowHalfOpen: true });
-    this.#socket.setNoDelay(true);
+    this.#socket = (options.connect ?? connectTcp)(port, options.host ?? HOST);
     this.#http = new HttpReader();
     this.response = this.#http.response;
     // Those that no test waits for must not become unhandled rejections.
@@ -105,12 +122,7 @@ export class Wire {
 
   /** A peer whose upgrade was accepted. Rejects where it was not. */
   static async open(port: number, options: WireOptions = {}): Promise<Wire> {
-    const wire = new Wire(port, options);
-    const { status, headers } = await within(wire.response, "the answer to the upgrade request");
-    if (status !== 101) throw new Error(`the upgrade was refused with ${status}`);
-    const accept = createHash("sha1").update(`${wire.#key}${ACCEPT_GUID}`).digest("base64");
-    if (headers.get("sec-websocket-accept") !== accept) throw new Error("sec-websocket-accept is wrong");
-    return wire;
+    return new Wire(port, options).opened();
   }
 
   /** Open and authenticated. */
@@ -118,6 +130,14 @@ export class Wire {
     const wire = await Wire.open(port, options);
     await wire.authenticate(options.key);
     return wire;
+  }
+
+  /** Waits until the upgrade was accepted. Rejects where it was not. */
+  async opened(): Promise<this> {
+    const { status, headers } = await within(this.response, "the answer to the upgrade request");
+    if (status !== 101) throw new Error(`the upgrade was refused with ${status}`);
+    if (headers.get("sec-websocket-accept") !== acceptOf(this.#key)) throw new Error("sec-websocket-accept is wrong");
+    return this;
   }
 
   /** Sends the auth message and waits for auth-ok. */
@@ -357,8 +377,8 @@ const unchunk = (raw: Buffer): Buffer => {
 };
 
 /** Sends this text on a connection of its own, and reads one HTTP answer. */
-export const requestHttp = async (port: number, text: string, host = "127.0.0.1"): Promise<HttpResponse> => {
-  const socket = connectTcp({ port, host, allowHalfOpen: true });
+export const requestHttp = async (port: number, text: string, connect = connectTcp): Promise<HttpResponse> => {
+  const socket = connect(port, HOST);
   const reader = new HttpReader();
   socket.on("error", () => undefined);
   socket.on("data", (chunk: Buffer) => void reader.push(chunk));

@@ -1,6 +1,6 @@
 import { describe, test } from "vitest";
-import { capabilities, create } from "../src/rows/bun.js";
+import { bun } from "../src/rows/bun.js";
 import { describeAdapter } from "../src/suite.js";
 
-if ("Bun" in globalThis) describeAdapter("bun", create, capabilities);
+if ("Bun" in globalThis) describeAdapter(bun);
 else describe.skip("bun (skipped: Bun is not the runtime)", () => void test("runs under Bun", () => undefined));

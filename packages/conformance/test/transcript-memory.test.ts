@@ -1,7 +1,4 @@
+import { inMemory } from "../src/rows/memory.js";
 import { describeTranscripts } from "../src/transcript/describe.js";
-import { inMemory } from "../src/transcript/row.js";
 
-for (const closesSynchronously of [true, false]) {
-  const how = closesSynchronously ? "synchronously" : "asynchronously";
-  describeTranscripts(`memory, closing ${how}`, inMemory({ closesSynchronously }), { readsRegisteredCloseCodes: true });
-}
+for (const closesSynchronously of [true, false]) describeTranscripts(inMemory(closesSynchronously), "simulated");

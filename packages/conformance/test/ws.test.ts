@@ -1,4 +1,4 @@
-import { capabilities, create } from "../src/rows/ws.js";
+import { ws } from "../src/rows/ws.js";
 import { describeAdapter } from "../src/suite.js";
 
-describeAdapter("ws", create, capabilities);
+describeAdapter(ws);

@@ -4,7 +4,7 @@ import { authRejectedBytes, encode, hex, part } from "../messages.js";
 import type { Client } from "../row.js";
 import { gate, until } from "../wait.js";
 
-export const auth: Area = ({ it, capabilities }) => {
+export const auth: Area = ({ it, row: { capabilities } }) => {
   it("takes the auth message and answers auth-ok, byte for byte as the protocol says", async (lab) => {
     const running = await lab.start();
     const wire = await running.open();

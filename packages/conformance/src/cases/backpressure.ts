@@ -19,7 +19,7 @@ const fill = (client: Client): number => {
   throw new Error("no message was refused");
 };
 
-export const backpressure: Area = ({ it, alone, capabilities }) => {
+export const backpressure: Area = ({ it, alone, row: { capabilities } }) => {
   it("bufferedAmount is 0 at first, and grows while the peer does not read", async (lab) => {
     const running = await lab.start({ maxBackpressure: 2 ** 30 });
     const { wire, client } = await running.pair();

@@ -39,7 +39,7 @@ const causes: Readonly<Record<string, unknown>> = {
   "throws an object with a getter that throws": untouchable,
 };
 
-export const callbacks: Area = ({ it, alone, create }) => {
+export const callbacks: Area = ({ it, alone, row: { create, connect } }) => {
   for (const [how, fail] of Object.entries(FAILURES)) {
     for (const name of ["onAuthOk", "onMessage"] as const) {
       it(`${name} ${how}: one CALLBACK_FAILED, and the connection goes on`, async (lab) => {
@@ -150,7 +150,7 @@ export const callbacks: Area = ({ it, alone, create }) => {
     );
     try {
       await server.start();
-      const wire = await Wire.authenticated(server.address()?.port ?? 0);
+      const wire = await Wire.authenticated(server.address()?.port ?? 0, { connect });
       wire.event("a");
       wire.binary(Buffer.from("-5f\0"));
       expect((await wire.closed()).code).toBe(1002);

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { Area } from "../area.js";
 import type { RunningServer } from "../lab.js";
 import { until } from "../wait.js";
-import { Wire } from "../wire.js";
+import { type Connect, Wire } from "../wire.js";
 
 const ROUNDS = 10;
 const CONNECTIONS = 1000;
@@ -26,10 +26,9 @@ const heapUsed = (): number => {
   return process.memoryUsage().heapUsed;
 };
 
-const openTalkAndLeave = async (running: RunningServer): Promise<void> => {
-  const wires = await Promise.all(
-    Array.from({ length: TOGETHER }, () => Wire.authenticated(running.port, { headers: { "X-Churn": "1" } })),
-  );
+const openTalkAndLeave = async ({ port }: RunningServer, connect: Connect): Promise<void> => {
+  const options = { connect, headers: { "X-Churn": "1" } };
+  const wires = await Promise.all(Array.from({ length: TOGETHER }, () => Wire.authenticated(port, options)));
   for (const wire of wires) wire.event("a", "hello");
   for (const wire of wires) {
     expect((await wire.next())[0]).toBe("c");
@@ -43,7 +42,7 @@ const openTalkAndLeave = async (running: RunningServer): Promise<void> => {
   for (const wire of wires) wire.destroy();
 };
 
-export const churn: Area = ({ alone, capabilities }) => {
+export const churn: Area = ({ alone, row: { capabilities, connect } }) => {
   alone(
     `${CONNECTIONS} connections that open, talk and leave, ${ROUNDS} times, leave nothing behind`,
     async (lab) => {
@@ -56,7 +55,7 @@ export const churn: Area = ({ alone, capabilities }) => {
       });
       let settled = 0;
       for (let round = 1; round <= ROUNDS; round++) {
-        for (let opened = 0; opened < CONNECTIONS; opened += TOGETHER) await openTalkAndLeave(running);
+        for (let opened = 0; opened < CONNECTIONS; opened += TOGETHER) await openTalkAndLeave(running, connect);
         await until(() => running.count("onDisconnect") === CONNECTIONS, "all have left");
         expect(running.server.clients).toEqual([]);
         // The record of the calls is ours, and holds every client.

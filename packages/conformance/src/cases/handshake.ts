@@ -1,18 +1,19 @@
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
+import type { RunningServer } from "../lab.js";
 import { encode, part } from "../messages.js";
 import type { ServerCallbacks, ServerOptions } from "../row.js";
+import { outside } from "../time.js";
 import { gate, until, within } from "../wait.js";
-import { requestHttp, upgradeRequest, Wire } from "../wire.js";
+import { upgradeRequest } from "../wire.js";
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-export const handshake: Area = ({ it, capabilities }) => {
+export const handshake: Area = ({ it, row: { capabilities } }) => {
   it("a request that is no upgrade gets 426, which names the upgrade", async (lab) => {
     const running = await lab.start();
-    const { status, headers } = await requestHttp(running.port, get("/anything"));
+    const { status, headers } = await running.http(get("/anything"));
     expect(status).toBe(426);
     expect(headers.get("upgrade")).toBe("websocket");
     expect(running.calls).toEqual([]);
@@ -20,9 +21,9 @@ export const handshake: Area = ({ it, capabilities }) => {
 
   it("a request that is no upgrade gets 426 on the path, and 404 elsewhere", async (lab) => {
     const running = await lab.start({ path: "/ws" });
-    expect((await requestHttp(running.port, get("/ws?room=1"))).status).toBe(426);
+    expect((await running.http(get("/ws?room=1"))).status).toBe(426);
     for (const path of ["/", "/ws/", "/ws/more", "/WS", "/%77s", "/other?x=/ws"]) {
-      expect((await requestHttp(running.port, get(path))).status, path).toBe(404);
+      expect((await running.http(get(path))).status, path).toBe(404);
     }
   });
 
@@ -69,15 +70,14 @@ export const handshake: Area = ({ it, capabilities }) => {
 
   it("bytes that are no HTTP end that connection alone", async (lab) => {
     const running = await lab.start();
-    await requestHttp(running.port, "\x16\x03\x01 nonsense\r\n\r\n").catch(() => undefined);
+    await running.http("\x16\x03\x01 nonsense\r\n\r\n").catch(() => undefined);
     await running.answersOthers();
   });
 
   it("a header that is far too large ends that connection alone", async (lab) => {
     const running = await lab.start();
-    const { port } = running;
     const text = `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${"x".repeat(200_000)}\r\n\r\n`;
-    const answer = await requestHttp(port, text).catch(() => undefined);
+    const answer = await running.http(text).catch(() => undefined);
     expect(answer === undefined || answer.status >= 400).toBe(true);
     await running.answersOthers();
   });
@@ -271,11 +271,11 @@ export const handshake: Area = ({ it, capabilities }) => {
       { maxConnections: 1 },
       { onUpgrade: (request) => (request.url === "/slow" ? pending.passed : true) },
     );
-    const wire = await lab.keep(Promise.resolve(new Wire(running.port, { path: "/slow" })));
+    const wire = running.wire({ path: "/slow" });
     await running.called("onUpgrade");
     wire.reset();
     pending.open(true);
-    await untilAdmitted(running.port);
+    await untilAdmitted(running);
     expect(running.server.clients).toEqual([]);
     expect(running.count("onAuthOk")).toBe(0);
   });
@@ -289,7 +289,7 @@ export const handshake: Area = ({ it, capabilities }) => {
     expect(running.count("onUpgrade")).toBe(2);
     first.close(1000);
     await first.closed();
-    await untilAdmitted(running.port);
+    await untilAdmitted(running);
   });
 
   it("maxConnections holds where onUpgrade of several peers settles at the same moment", async (lab) => {
@@ -413,26 +413,22 @@ export const handshake: Area = ({ it, capabilities }) => {
     const running = await lab.start();
     const text = upgradeRequest(running.port);
     const whole = capabilities.readsRequestLineInPieces ? 0 : text.indexOf("\r\n") + 2;
-    expect(await answerToPieces(running.port, [text.slice(0, whole), ...text.slice(whole)])).toMatch(
-      /^HTTP\/1\.1 101 /,
-    );
+    expect(await answerToPieces(running, [text.slice(0, whole), ...text.slice(whole)])).toMatch(/^HTTP\/1\.1 101 /);
   });
 
   if (!capabilities.readsRequestLineInPieces) {
     it("a first line that comes in pieces is refused", async (lab) => {
       const running = await lab.start();
       const text = upgradeRequest(running.port);
-      expect(await answerToPieces(running.port, [...text])).toMatch(/^HTTP\/1\.1 505 /);
+      expect(await answerToPieces(running, [...text])).toMatch(/^HTTP\/1\.1 505 /);
       await running.answersOthers();
     });
   }
 };
 
 /** The answer to a request that comes in these pieces. */
-const answerToPieces = async (port: number, pieces: readonly string[]): Promise<string> => {
-  const socket = connect({ port, host: "127.0.0.1" });
-  socket.setNoDelay(true);
-  socket.on("error", () => undefined);
+const answerToPieces = async (running: RunningServer, pieces: readonly string[]): Promise<string> => {
+  const socket = running.connect();
   const answer = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
   try {
     for (const piece of pieces) {
@@ -458,16 +454,16 @@ const authFrame = (): Buffer =>
 
 /** What takes more than microtasks. */
 const realIo = async (): Promise<true> => {
-  await readFile(new URL(import.meta.url));
+  await outside(readFile(new URL(import.meta.url)));
   await new Promise((resolve) => setTimeout(resolve, 5));
   return true;
 };
 
 /** Tries until a peer gets in: a connection that has just ended may count for a moment. */
-const untilAdmitted = async (port: number): Promise<void> => {
+const untilAdmitted = async (running: RunningServer): Promise<void> => {
   let admitted = false;
   const attempt = async (): Promise<void> => {
-    const wire = new Wire(port);
+    const wire = running.wire();
     const { status } = await wire.response.catch(() => ({ status: 0 }));
     admitted ||= status === 101;
     wire.destroy();

@@ -4,7 +4,7 @@ import { until } from "../wait.js";
 
 const BEAT = { heartbeatIntervalMs: 60 };
 
-export const heartbeat: Area = ({ it, capabilities }) => {
+export const heartbeat: Area = ({ it, row: { capabilities } }) => {
   const byCore = capabilities.heartbeat === "core";
   const lost = byCore
     ? { seen: { code: 1006, reason: "" }, error: "HEARTBEAT_LOST" }

@@ -16,7 +16,7 @@ const ofSize = (bytes: number): Buffer => {
   return message;
 };
 
-export const limits: Area = ({ it, capabilities, create }) => {
+export const limits: Area = ({ it, row: { capabilities, create } }) => {
   it("a message of maxPayload is dispatched, one of a byte more closes with 1009", async (lab) => {
     const running = await lab.start({ maxPayload: 10 * KiB });
     const wire = await running.authenticated();

@@ -62,7 +62,7 @@ export const MALFORMED: Readonly<Record<string, Buffer>> = {
   "more than 1,024 parts": event(id, none, ...Array.from({ length: 1022 }, () => part("t", ""))),
 };
 
-export const malformed: Area = ({ it, capabilities }) => {
+export const malformed: Area = ({ it, row: { capabilities } }) => {
   for (const [what, bytes] of Object.entries(MALFORMED)) {
     it(`${what}: 1002, one error, and nothing is dispatched`, async (lab) => {
       const running = await lab.start();

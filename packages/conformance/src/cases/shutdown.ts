@@ -1,8 +1,6 @@
-import { connect } from "node:net";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
 import { until, within } from "../wait.js";
-import { Wire } from "../wire.js";
 
 export const shutdown: Area = ({ it }) => {
   it("close closes every client with 1001, authenticated or not", async (lab) => {
@@ -46,7 +44,7 @@ export const shutdown: Area = ({ it }) => {
     const running = await lab.start();
     const { port } = running;
     await within(running.server.close(), "close");
-    await expect(within(Wire.open(port), "a refusal")).rejects.toThrow();
+    await expect(running.open()).rejects.toThrow();
     const next = await lab.start({ port });
     await next.authenticated();
   });
@@ -115,8 +113,7 @@ export const shutdown: Area = ({ it }) => {
   it("an upgrade whose onUpgrade settles after close gets 503", async (lab) => {
     let settle: (answer: true) => void = () => undefined;
     const running = await lab.start({}, { onUpgrade: () => new Promise((resolve) => (settle = resolve)) });
-    const wire = new Wire(running.port);
-    lab.keep(Promise.resolve(wire));
+    const wire = running.wire();
     await running.called("onUpgrade");
     const closed = running.server.close();
     settle(true);
@@ -128,7 +125,7 @@ export const shutdown: Area = ({ it }) => {
 
   it("close resolves although an onUpgrade never settles, and that peer is let go", async (lab) => {
     const running = await lab.start({}, { onUpgrade: () => new Promise(() => undefined) });
-    const wire = await lab.keep(Promise.resolve(new Wire(running.port)));
+    const wire = running.wire();
     await running.called("onUpgrade");
     await within(running.server.close({ timeoutMs: 100 }), "close");
     await wire.gone();
@@ -137,8 +134,7 @@ export const shutdown: Area = ({ it }) => {
   it("close resolves although others are connected that are no WebSocket", async (lab) => {
     const running = await lab.start();
     const sockets = ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"].map((text) => {
-      const socket = connect({ port: running.port, host: "127.0.0.1" });
-      socket.on("error", () => undefined);
+      const socket = running.connect();
       socket.write(text);
       return socket;
     });

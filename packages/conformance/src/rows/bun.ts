@@ -1,25 +1,29 @@
 import { EZEZWebsocketServer } from "@ezez-ws/adapter-bun";
-import type { Capabilities, CreateServer } from "../row.js";
+import type { Row } from "../row.js";
+import { connectTcp } from "../wire.js";
 
-export const create: CreateServer = (options, callbacks) => new EZEZWebsocketServer(options, callbacks);
-
-export const capabilities: Capabilities = {
-  closesSynchronously: true,
-  nativeFramingCloseCode: 1002,
-  nativeUtf8CloseCode: 1007,
-  nativeTooLargeCloseCode: 1009,
-  reportsFramingErrors: true,
-  unmaskedFrame: "refused",
-  readsRegisteredCloseCodes: true,
-  readsCloseCode1014: true,
-  answersCloseBehindMessage: false,
-  readsBehindUpgrade: true,
-  statusBehindPendingUpgrade: 400,
-  // Request.url is a parsed URL: https://url.spec.whatwg.org/#path-state
-  keepsUrl: false,
-  readsRequestLineInPieces: true,
-  heartbeat: "core",
-  pacesPongs: false,
-  keepsUntilPing: false,
-  freesClosedSocketMs: 5000,
+export const bun: Row = {
+  name: "bun",
+  create: (options, callbacks) => new EZEZWebsocketServer(options, callbacks),
+  connect: connectTcp,
+  capabilities: {
+    closesSynchronously: true,
+    nativeFramingCloseCode: 1002,
+    nativeUtf8CloseCode: 1007,
+    nativeTooLargeCloseCode: 1009,
+    reportsFramingErrors: true,
+    unmaskedFrame: "refused",
+    readsRegisteredCloseCodes: true,
+    readsCloseCode1014: true,
+    answersCloseBehindMessage: false,
+    readsBehindUpgrade: true,
+    statusBehindPendingUpgrade: 400,
+    // Request.url is a parsed URL: https://url.spec.whatwg.org/#path-state
+    keepsUrl: false,
+    readsRequestLineInPieces: true,
+    heartbeat: "core",
+    pacesPongs: false,
+    keepsUntilPing: false,
+    freesClosedSocketMs: 5000,
+  },
 };

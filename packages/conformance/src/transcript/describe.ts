@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Capabilities } from "../row.js";
+import type { Capabilities, Row } from "../row.js";
+import { inMemory } from "../rows/memory.js";
+import { type Time, useTime } from "../time.js";
 import { randomSession } from "./random.js";
 import { record } from "./record.js";
-import { inMemory, type StartRow } from "./row.js";
 import { script } from "./script.js";
 
 const {
@@ -25,11 +26,10 @@ const GOLDEN = fileURLToPath(new URL("../../test/transcript.expected.txt", impor
 const LANES = 6;
 const TIMEOUT_MS = 600_000;
 
-const reference = inMemory({ closesSynchronously: true });
+const reference = inMemory(true);
 
 /** What of a runtime's nature may differ; all else has to be equal. */
-type Nature = Pick<Capabilities, "readsRegisteredCloseCodes"> &
-  Partial<Pick<Capabilities, "answersCloseBehindMessage">>;
+type Nature = Pick<Capabilities, "readsRegisteredCloseCodes" | "answersCloseBehindMessage">;
 
 /** The expected transcript as it is on a row of this nature. */
 const asOn = ({ readsRegisteredCloseCodes }: Nature, expected: string): string => {
@@ -48,7 +48,7 @@ const asOn = ({ readsRegisteredCloseCodes }: Nature, expected: string): string =
  * The transcript without what is open where pings and a close frame come right behind a message that the server closes on:
  * pongs before the server's close frame, and whose code that frame has.
  */
-const comparable = ({ answersCloseBehindMessage = false }: Nature, text: string): string => {
+const comparable = ({ answersCloseBehindMessage }: Nature, text: string): string => {
   if (!answersCloseBehindMessage) return text;
   const leaving = new Set<string>();
   const lines = text.replace(/(^peer {3}(\w) <- pong .*\n)+(?=peer {3}\2 <- close )/gm, "").split("\n");
@@ -61,13 +61,15 @@ const comparable = ({ answersCloseBehindMessage = false }: Nature, text: string)
 };
 
 /** Plays the same sessions on a row as everywhere, and compares all that can be observed. */
-export const describeTranscripts = (name: string, start: StartRow, nature: Nature): void => {
+export const describeTranscripts = (row: Row, time: Time = "real"): void => {
+  const { name, capabilities: nature } = row;
   const keep = async (part: string, text: string): Promise<void> => {
     await mkdir(TRANSCRIPTS, { recursive: true });
     await writeFile(`${TRANSCRIPTS}/${name.replace(/\W+/g, "-")}.${runtime()}.${part}.txt`, text);
   };
 
   describe(`transcripts: ${name}`, () => {
+    useTime(time);
     // Ids begin at random; with fewer digits a message has fewer bytes, and may fit where its like did not.
     beforeAll(() => {
       const { random } = Math;
@@ -81,7 +83,7 @@ export const describeTranscripts = (name: string, start: StartRow, nature: Natur
       "the scripted session is as expected",
       async () => {
         const texts: string[] = [];
-        for (const session of script) texts.push(await record(start, session));
+        for (const session of script) texts.push(await record(row, session));
         const text = texts.join("\n");
         await keep("script", text);
         if (TRANSCRIPT_UPDATE !== undefined) await writeFile(GOLDEN, text);
@@ -105,7 +107,7 @@ export const describeTranscripts = (name: string, start: StartRow, nature: Natur
             const at = taken++;
             const seed = first + at;
             const session = randomSession(seed);
-            const [expected, actual] = await Promise.all([record(reference, session), record(start, session)]);
+            const [expected, actual] = await Promise.all([record(reference, session), record(row, session)]);
             texts[at] = actual;
             expect(comparable(nature, actual), `TRANSCRIPT_SEED=${seed} TRANSCRIPT_SESSIONS=1 plays it alone`).toBe(
               comparable(nature, asOn(nature, expected)),

@@ -1,8 +1,9 @@
 import { Opcode } from "../frames.js";
 import { decode, encode } from "../messages.js";
+import type { Row, Server } from "../row.js";
 import { DEADLINE_MS, gate, within } from "../wait.js";
+import { type HttpResponse, Wire } from "../wire.js";
 import { Application } from "./application.js";
-import type { RawPeer, Running, StartRow } from "./row.js";
 import type { Sent, Session, Step } from "./session.js";
 import { type Ids, show, showFrame, showResponse, showSent } from "./show.js";
 
@@ -16,7 +17,8 @@ class Recorded {
   upgraded = false;
   ended = false;
   readonly over: Promise<void>;
-  readonly #peer: RawPeer;
+  readonly response: Promise<HttpResponse>;
+  readonly #peer: Wire;
   readonly #ids: Ids;
   readonly #questions: number[] = [];
   readonly #barriers = new Map<string, () => void>();
@@ -24,9 +26,10 @@ class Recorded {
   #lastId = 0;
   #leaves = false;
 
-  constructor(peer: RawPeer, ids: Ids) {
+  constructor(peer: Wire, ids: Ids) {
     this.#peer = peer;
     this.#ids = ids;
+    this.response = peer.response;
     this.over = this.#read();
   }
 
@@ -122,14 +125,22 @@ class Recorded {
 class Recording {
   readonly #session: Session;
   readonly #app: Application;
-  readonly #running: Running;
+  readonly #server: Server;
+  readonly #row: Row;
   readonly #peers = new Map<string, Recorded>();
   readonly #text: string[] = [];
 
-  constructor(session: Session, app: Application, running: Running) {
+  constructor(session: Session, app: Application, server: Server, row: Row) {
     this.#session = session;
     this.#app = app;
-    this.#running = running;
+    this.#server = server;
+    this.#row = row;
+  }
+
+  get #port(): number {
+    const address = this.#server.address();
+    if (address === null) throw new Error("the server has no address");
+    return address.port;
   }
 
   async play(): Promise<string> {
@@ -146,7 +157,7 @@ class Recording {
       throw new Error(`${error instanceof Error ? error.message : error}\n${this.#text.join("\n")}`);
     } finally {
       for (const peer of this.#peers.values()) peer.destroy();
-      await this.#running.server.close({ timeoutMs: 100 });
+      await this.#server.close({ timeoutMs: 100 });
     }
     return `${this.#text.join("\n")}\n`;
   }
@@ -155,10 +166,11 @@ class Recording {
     switch (step.step) {
       case "connect": {
         const path = `${step.path ?? "/"}?peer=${step.peer}`;
-        const raw = this.#running.connect({ path, ...(step.headers === undefined ? {} : { headers: step.headers }) });
-        const peer = new Recorded(raw, this.#app.idsOf(step.peer));
+        const { connect } = this.#row;
+        const { headers = {} } = step;
+        const peer = new Recorded(new Wire(this.#port, { connect, path, headers }), this.#app.idsOf(step.peer));
         this.#peers.set(step.peer, peer);
-        const response = await raw.response;
+        const response = await peer.response;
         peer.lines.push(`<- ${showResponse(response)}`);
         peer.upgraded = response.status === 101;
         if (!peer.upgraded) peer.destroy();
@@ -181,7 +193,7 @@ class Recording {
         await this.#peers.get(step.peer)?.over;
         break;
       case "close":
-        await this.#running.server.close();
+        await this.#server.close();
     }
     await this.#quiet();
   }
@@ -232,9 +244,10 @@ const describeStep = (step: Step): string => {
 };
 
 /** The transcript of one session on one row. */
-export const record = async (start: StartRow, session: Session): Promise<string> => {
+export const record = async (row: Row, session: Session): Promise<string> => {
   const app = new Application(session);
-  const running = await start(session.options, app.callbacks);
-  app.server = running.server;
-  return new Recording(session, app, running).play();
+  const server = row.create({ port: 0, host: "127.0.0.1", ...session.options }, app.callbacks);
+  await server.start();
+  app.server = server;
+  return new Recording(session, app, server, row).play();
 };
