@@ -72,6 +72,20 @@ describe("an HTTP server of the user's", () => {
     expect((await requestHttp(port, get())).body).toBe("theirs");
   });
 
+  it("has no more listeners for connections that have come and gone", async () => {
+    const { server, closes } = echoServer({ server: http });
+    await server.start();
+    const before = counts(http);
+    for (let i = 1; i <= 20; i++) {
+      const wire = await Wire.authenticated(port);
+      wire.close(1000);
+      await wire.closed();
+      await until(() => closes.length === i, "it has left");
+    }
+    expect(counts(http)).toEqual(before);
+    await server.close();
+  });
+
   it("may serve two of ours, each on its path", async () => {
     const one = echoServer({ server: http, path: "/one" });
     const two = echoServer({ server: http, path: "/two" });

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient } from "@ezez-ws/core";
 import type { Connect } from "./wire.js";
 
@@ -36,6 +37,8 @@ export interface Row {
   readonly create: CreateServer;
   /** How a peer gets to a server's port. */
   readonly connect: Connect;
+  /** What an adapter lets its users listen to beside its callbacks. */
+  readonly emitters: (server: Server) => readonly EventEmitter[];
   readonly capabilities: Capabilities;
 }
 

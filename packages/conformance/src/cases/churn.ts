@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
+import { type Census, census, grown } from "../census.js";
 import type { RunningServer } from "../lab.js";
 import { until } from "../wait.js";
 import { type Connect, Wire } from "../wire.js";
@@ -42,7 +43,7 @@ const openTalkAndLeave = async ({ port }: RunningServer, connect: Connect): Prom
   for (const wire of wires) wire.destroy();
 };
 
-export const churn: Area = ({ alone, row: { capabilities, connect } }) => {
+export const churn: Area = ({ alone, row: { capabilities, connect, emitters } }) => {
   alone(
     `${CONNECTIONS} connections that open, talk and leave, ${ROUNDS} times, leave nothing behind`,
     async (lab) => {
@@ -54,10 +55,20 @@ export const churn: Area = ({ alone, row: { capabilities, connect } }) => {
         },
       });
       let settled = 0;
+      const counted = (): Census => census(emitters(running.server));
+      const before = counted();
+      const one = await running.authenticated();
+      expect(grown(before, counted()), "the census sees a connection").not.toEqual({});
+      one.close(1000);
+      await running.called("onDisconnect");
+      running.calls.length = 0;
       for (let round = 1; round <= ROUNDS; round++) {
         for (let opened = 0; opened < CONNECTIONS; opened += TOGETHER) await openTalkAndLeave(running, connect);
         await until(() => running.count("onDisconnect") === CONNECTIONS, "all have left");
         expect(running.server.clients).toEqual([]);
+        const more = (): Census => grown(before, counted());
+        await until(() => Object.keys(more()).length === 0, "nothing is left").catch(() => undefined);
+        expect(more(), `more than before, after round ${round}`).toEqual({});
         // The record of the calls is ours, and holds every client.
         running.calls.length = 0;
         const used = heapUsed();

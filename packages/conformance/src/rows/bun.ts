@@ -6,6 +6,7 @@ export const bun: Row = {
   name: "bun",
   create: (options, callbacks) => new EZEZWebsocketServer(options, callbacks),
   connect: connectTcp,
+  emitters: () => [],
   capabilities: {
     closesSynchronously: true,
     nativeFramingCloseCode: 1002,

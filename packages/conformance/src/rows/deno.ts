@@ -6,6 +6,7 @@ export const deno: Row = {
   name: "deno",
   create: (options, callbacks) => new EZEZWebsocketServer(options, callbacks),
   connect: connectTcp,
+  emitters: () => [],
   capabilities: {
     closesSynchronously: false,
     nativeFramingCloseCode: 1006,

@@ -9,6 +9,7 @@ export const inMemory = (closesSynchronously: boolean): Row => ({
   name: `memory, closing ${closesSynchronously ? "synchronously" : "asynchronously"}`,
   create: createInMemory(closesSynchronously),
   connect: connectInMemory,
+  emitters: () => [],
   capabilities: {
     closesSynchronously,
     nativeFramingCloseCode: 1002,

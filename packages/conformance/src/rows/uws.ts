@@ -6,6 +6,7 @@ export const uws: Row = {
   name: "uws",
   create: (options, callbacks) => new EZEZWebsocketServer(options, callbacks),
   connect: connectTcp,
+  emitters: () => [],
   capabilities: {
     closesSynchronously: true,
     nativeFramingCloseCode: 1006,

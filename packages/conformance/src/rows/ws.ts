@@ -6,6 +6,7 @@ export const ws: Row = {
   name: "ws",
   create: (options, callbacks) => new EZEZWebsocketServer(options, callbacks),
   connect: connectTcp,
+  emitters: (server) => (server instanceof EZEZWebsocketServer ? [server.wss] : []),
   capabilities: {
     closesSynchronously: false,
     nativeFramingCloseCode: 1002,
