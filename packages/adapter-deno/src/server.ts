@@ -282,7 +282,7 @@ const connect = (
   });
 };
 
-const VANISHED = /Unexpected EOF|os error/;
+const VANISHED = /Unexpected EOF|os error|close_notify/;
 
 /**
  * Drops the TCP connection, once what is being written is written. Deno has no way to, but for the machinery of its own

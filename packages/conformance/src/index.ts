@@ -1,4 +1,12 @@
 export { encodeFrame, type Frame, type FrameOptions, Opcode } from "./frames.js";
 export { authRejectedBytes, decode, encode, hex, part } from "./messages.js";
 export { DEADLINE_MS, until, within } from "./wait.js";
-export { type Ending, type HttpResponse, requestHttp, upgradeRequest, Wire, type WireOptions } from "./wire.js";
+export {
+  type Connect,
+  type Ending,
+  type HttpResponse,
+  requestHttp,
+  upgradeRequest,
+  Wire,
+  type WireOptions,
+} from "./wire.js";
