@@ -77,11 +77,10 @@ const bind = (
 
   const answer = (stream: MemoryStream, { url, headers }: Head, behindHead: Buffer): void => {
     const handshake = createHandshake(url, headers, ADDRESS);
-    const [upgradesTo, version, key] = ["upgrade", "sec-websocket-version", "sec-websocket-key"].map(
-      (name) => handshake.headers.get(name) ?? "",
-    );
-    if (upgradesTo?.toLowerCase() !== "websocket") refuse(stream, acceptor.refuse(url));
-    else if (version !== "13" || !KEY.test(key ?? "")) refuse(stream, { status: 400 });
+    const header = (name: string): string => handshake.headers.get(name) ?? "";
+    const isGood = header("sec-websocket-version") === "13" && KEY.test(header("sec-websocket-key"));
+    if (header("upgrade").toLowerCase() !== "websocket") refuse(stream, acceptor.refuse(url));
+    else if (!isGood) refuse(stream, { status: 400 });
     else void upgrade(stream, handshake, behindHead);
   };
 

@@ -151,8 +151,12 @@ export class MemoryWebSocket {
     if (!fin || !this.#reads) return;
     const { opcode: first } = this.#fragments;
     this.#fragments = undefined;
-    if (first === Opcode.binary) this.#handler.message(whole);
-    else this.#receiveText(whole);
+    if (first === Opcode.text) this.#receiveText(whole);
+    else {
+      this.#handler.message(whole);
+      // Lent for that call only, as by a runtime that uses its memory again.
+      whole.fill(0xff);
+    }
   }
 
   #receiveText(bytes: Buffer): void {
