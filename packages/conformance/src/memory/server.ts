@@ -51,6 +51,7 @@ const bind = (
   let port: number | undefined;
   // Not upgraded yet, or never.
   const requests = new Set<MemoryStream>();
+  const members = new Set<MemoryWebSocket>();
 
   const upgrade = async (stream: MemoryStream, handshake: Handshake, behindHead: Buffer): Promise<void> => {
     const admission = await acceptor.admit(handshake);
@@ -72,7 +73,9 @@ const bind = (
     const { maxPayload = MiB, maxBackpressure = 4 * MiB } = options;
     const limits = { maxPayload: 2 * maxPayload, maxBackpressure };
     const accept = (socket: Socket<MemoryWebSocket>): SocketHandler => acceptor.accept(socket, handshake);
-    new MemoryWebSocket(stream, { ...limits, closesSynchronously }, accept).open(behindHead);
+    const webSocket = new MemoryWebSocket(stream, { ...limits, closesSynchronously }, accept);
+    stream.on("close", () => members.delete(webSocket));
+    webSocket.open(behindHead);
   };
 
   const answer = (stream: MemoryStream, { url, headers }: Head, behindHead: Buffer): void => {
@@ -113,6 +116,16 @@ const bind = (
       port = undefined;
       for (const stream of requests) stream.destroy();
     },
+    // On the one row, as on the runtimes that close synchronously; on the other the core hands a broadcast to each.
+    group: closesSynchronously
+      ? {
+          add: (webSocket) => members.add(webSocket),
+          delete: (webSocket) => members.delete(webSocket),
+          send: (bytes) => {
+            for (const webSocket of members) webSocket.send(bytes);
+          },
+        }
+      : undefined,
   };
 };
 

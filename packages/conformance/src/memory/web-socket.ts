@@ -1,4 +1,4 @@
-import type { Socket, SocketHandler } from "@ezez-ws/core";
+import type { SendStatus, Socket, SocketHandler } from "@ezez-ws/core";
 import { BrokenFrame, closePayload, encodeFrame, type Frame, FrameReader, Opcode } from "../frames.js";
 import { nextTurn } from "../time.js";
 import type { MemoryStream } from "./stream.js";
@@ -40,7 +40,7 @@ export class MemoryWebSocket {
     this.#reader = new FrameReader(options.maxPayload);
     this.#handler = accept({
       raw: this,
-      send: (bytes) => this.#send(bytes),
+      send: (bytes) => this.send(bytes),
       get bufferedAmount() {
         return stream.writableLength;
       },
@@ -67,7 +67,7 @@ export class MemoryWebSocket {
 
   // ---- Out
 
-  #send(bytes: Uint8Array): "sent" | "queued" | "dropped" {
+  send(bytes: Uint8Array): SendStatus {
     if (this.#state !== "open") return "dropped";
     this.#stream.write(encodeFrame(Opcode.binary, bytes, { masked: false }), () => this.#written());
     this.#congested = this.#stream.writableLength > 0;
