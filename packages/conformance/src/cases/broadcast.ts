@@ -231,14 +231,17 @@ export const broadcast: Area = ({ it, alone }) => {
       expect(running.errors.map(({ code }) => code)).toEqual(["SLOW_CONSUMER"]);
       expect(slow.client.bufferedAmount).toBeGreaterThan(256 * 1024);
       expect(slow.client.bufferedAmount).toBeLessThan(512 * 1024);
+      // For the quick one, too, something may have waited a moment, and before the kernel's buffers were full.
+      const drains = (): number => running.of("onDrain").filter((call) => call.client === slow.client).length;
+      const before = drains();
       slow.wire.resume();
       for (let i = 0; i < taken; i++) expect((await slow.wire.next())[3]).toBe(i);
-      await running.called("onDrain");
+      await until(() => drains() > before, "onDrain was called for the slow one");
       expect(running.server.broadcast("a", ["again"])).toBe(2);
       slow.client.send("b", ["and alone"]);
       expect((await slow.wire.next())[3]).toBe("again");
       expect((await slow.wire.next())[3]).toBe("and alone");
-      expect(running.given("onDrain")).toHaveLength(1);
+      expect(drains()).toBe(before + 1);
     },
   );
 
