@@ -21,6 +21,7 @@ import {
 } from "@ezez-ws/core";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { DirectSocket } from "./direct-socket.js";
+import { stopAtBrokenFrame } from "./receiver.js";
 
 // ---- Options
 
@@ -234,6 +235,7 @@ const connect = (
   acceptor: Acceptor<WebSocket>,
   { autoPong, maxBackpressure = 4 * 1024 * 1024 }: WsOptions & CommonOptions,
 ): void => {
+  stopAtBrokenFrame(webSocket);
   const socket = isDirect(webSocket, request)
     ? new DirectSocket(webSocket, request.socket)
     : new IndirectSocket(webSocket);

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Area } from "../area.js";
-import { Opcode } from "../frames.js";
+import { encodeFrame, Opcode } from "../frames.js";
 import { encode, hex, part } from "../messages.js";
 
 const json = (text: string): Buffer => part("j", text);
@@ -194,6 +194,22 @@ export const malformed: Area = ({ it, row: { capabilities } }) => {
       await running.answersOthers();
     });
   }
+
+  it("what comes behind a broken frame, while what came before it is still being read, ends nothing but the connection", async (lab) => {
+    const running = await lab.start();
+    const wire = await running.open();
+    // Less than makes a runtime stop reading, and more than it gets done until the rest is there.
+    const ping = encodeFrame(Opcode.ping, Buffer.alloc(0));
+    wire.write(Buffer.concat(Array.from({ length: 2000 }, () => ping)));
+    await wire.nextFrame("the first pong");
+    wire.frame(Opcode.text, hex("c328"));
+    for (let i = 0; i < 50; i++) await wire.nextFrame("a pong").catch(() => undefined);
+    wire.write(Buffer.alloc(100));
+    await wire.closed();
+    await running.called("onDisconnect");
+    expect(running.given("onDisconnect")).toEqual([[1006, ""]]);
+    await running.answersOthers();
+  });
 
   if (capabilities.unmaskedFrame === "misread") {
     it("an unmasked frame is misread, and only that connection's", async (lab) => {
