@@ -38,7 +38,8 @@ export const errorOf = (call: () => unknown): EZEZError => {
 };
 
 export const expectMalformed = (call: () => unknown): void => {
-  expect(errorOf(call).code).toBe("MALFORMED_MESSAGE");
+  // It says why: the peer gets that as the reason of the close.
+  expect(errorOf(call)).toMatchObject({ code: "MALFORMED_MESSAGE", message: expect.stringMatching(/./) });
 };
 export const expectNotSerializable = (
   argument: unknown,

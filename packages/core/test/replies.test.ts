@@ -30,7 +30,11 @@ it("refuses one too many, and has room again once one is gone", () => {
   const replies = make(2);
   replies.add(1, "a");
   replies.add(2, "b");
-  expect(errorOf(() => replies.add(3, "c"))).toMatchObject({ code: "TOO_MANY_AWAITING_REPLIES", stage: "send" });
+  expect(errorOf(() => replies.add(3, "c"))).toMatchObject({
+    code: "TOO_MANY_AWAITING_REPLIES",
+    message: expect.stringContaining("2 messages"),
+    stage: "send",
+  });
   replies.delete(1);
   replies.add(3, "c");
   expect(replies.size).toBe(2);
