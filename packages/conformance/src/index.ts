@@ -1,4 +1,4 @@
-export { encodeFrame, type Frame, type FrameOptions, Opcode } from "./frames.js";
+export { closePayload, encodeFrame, type Frame, type FrameOptions, FrameReader, Opcode } from "./frames.js";
 export { authRejectedBytes, decode, encode, hex, part } from "./messages.js";
 export { DEADLINE_MS, until, within } from "./wait.js";
 export {
