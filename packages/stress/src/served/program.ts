@@ -3,6 +3,7 @@
 import "./timers.js";
 import { createInterface } from "node:readline";
 import type { AdapterName } from "../adapters.js";
+import { accounting } from "./accounting.js";
 import type { Application, CreateApplication, Server, ServerClass } from "./application.js";
 import { readLevels } from "./meters.js";
 import { soak } from "./soak.js";
@@ -14,7 +15,7 @@ const CLASSES: Readonly<Record<AdapterName, () => Promise<{ readonly EZEZWebsock
   deno: () => import("@ezez-ws/adapter-deno"),
 };
 
-const APPLICATIONS = { soak } as const satisfies Readonly<Record<string, CreateApplication>>;
+const APPLICATIONS = { accounting, soak } as const satisfies Readonly<Record<string, CreateApplication>>;
 
 /** The applications there are. */
 export type ApplicationName = keyof typeof APPLICATIONS;
