@@ -31,6 +31,7 @@ export class Peer {
   readonly #reader = new FrameReader();
   readonly #accepted: Promise<void>;
   #accept: () => void = () => undefined;
+  #refuse: (error: Error) => void = () => undefined;
   #phase: "upgrading" | "asked" | "open" | "ended" = "upgrading";
   #head = Buffer.alloc(0);
   #code = 1006;
@@ -42,8 +43,9 @@ export class Peer {
     this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
     this.#accepted = new Promise((resolve, reject) => {
       this.#accept = resolve;
+      this.#refuse = reject;
       this.#socket.once("close", () => {
-        reject(new Error("the server did not accept a peer"));
+        reject(new Error("the connection has ended"));
         this.#end();
       });
     });
@@ -136,10 +138,11 @@ export class Peer {
     } else if (opcode !== Opcode.binary) return;
     else if (this.#phase === "open") this.#events.message(decode(payload), this);
     else {
-      const [eventName] = decode(payload);
-      if (eventName !== "ezez-ws::auth-ok") throw new Error(`not auth-ok but ${String(eventName)}`);
-      this.#phase = "open";
-      this.#accept();
+      const [eventName, reason] = decode(payload);
+      if (eventName === "ezez-ws::auth-ok") {
+        this.#phase = "open";
+        this.#accept();
+      } else this.#refuse(new Error(`${String(eventName)}: ${String(reason)}`));
     }
   }
 }

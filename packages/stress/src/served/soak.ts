@@ -56,7 +56,8 @@ export const soak = (server: () => Server): Application => {
   };
 
   return {
-    options: {},
+    // On a busy machine the peers themselves are late.
+    options: { authTimeoutMs: 20_000 },
     callbacks: {
       onAuthRequest: (_, key) => key === "key",
       onAuthOk: (client) => {
