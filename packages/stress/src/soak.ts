@@ -33,9 +33,10 @@ const soak = async (adapter: AdapterName): Promise<boolean> => {
     sampled: (sample) => writeFileSync(lines, `${JSON.stringify(sample)}\n`, { flag: "a" }),
   });
   const { samples, checks, ...summary } = report;
+  const connected = samples.filter(({ connections }) => connections > 0);
   const title = `adapter-${adapter}: ${LOAD.connections} connections, ${Math.round(summary.messagesPerSecond)} messages/s, ${Math.round(summary.minutes)} min`;
   writeFileSync(new URL(`soak-${adapter}.json`, RESULTS), `${JSON.stringify({ ...summary, checks }, null, 2)}\n`);
-  writeFileSync(new URL(`soak-${adapter}.svg`, IMAGES), drawSoak(title, samples, summary.warmUpSeconds));
+  writeFileSync(new URL(`soak-${adapter}.svg`, IMAGES), drawSoak(title, connected, summary.warmUpSeconds));
   console.log(JSON.stringify({ ...summary, heapGrowthPerHour: inMiB(summary.heapGrowthBytesPerHour) }));
   return printChecks(`soak on ${adapter}`, checks);
 };

@@ -3,7 +3,7 @@ import type { Sample } from "./run.js";
 
 const WIDTH = 760;
 const LEFT = 64;
-const RIGHT = 16;
+const RIGHT = 32;
 const PANEL = 130;
 const GAP = 46;
 const TOP = 52;
