@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { Random } from "./random.js";
+import { reset } from "./reset.js";
 
 const DELAYED = 0.01;
 const DELAY_MS = [1, 40] as const;
@@ -58,7 +59,7 @@ export class FaultProxy {
 
   #open(near: Socket): void {
     if (this.target === undefined) {
-      near.resetAndDestroy();
+      reset(near);
       return;
     }
     const link = new Link(near, connect({ port: this.target, host: "127.0.0.1", noDelay: true }), () => this.#delay());
@@ -124,7 +125,7 @@ class Link {
     from.on("end", () => inOrder(() => this.#fault !== "swallow" && to.end(), 0));
     // A reset is passed on as one.
     from.on("error", () => {
-      if (this.#fault !== "swallow") to.resetAndDestroy();
+      if (this.#fault !== "swallow") reset(to);
     });
     from.on("close", () => {
       if (this.#fault !== "swallow") inOrder(() => to.destroySoon(), 0);
@@ -138,7 +139,7 @@ class Link {
       return;
     }
     to.write(chunk.subarray(0, chunk.length / 2), () => {
-      for (const side of this.#sides) side.resetAndDestroy();
+      for (const side of this.#sides) reset(side);
     });
   }
 }

@@ -9,6 +9,7 @@ import {
   upgradeRequest,
   within,
 } from "@ezez-ws/conformance";
+import { reset } from "./reset.js";
 
 const CONNECT_MS = 20_000;
 const HEAD_END = "\r\n\r\n";
@@ -95,7 +96,7 @@ export class Peer {
 
   /** Vanishes with a TCP reset. */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    reset(this.#socket);
   }
 
   /** Reads nothing until `resume`. */
