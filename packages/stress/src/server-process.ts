@@ -101,7 +101,7 @@ export class ServerProcess {
   }
 
   /** Has it do something; rejects where that fails, or the process is gone. */
-  async ask<T = void>(command: string, argument?: unknown): Promise<T> {
+  async ask<T = void>(command: string, argument?: unknown, milliseconds = ANSWER_MS): Promise<T> {
     if (!running.has(this)) throw new Error(`the server on ${this.#adapter} has ended`);
     const id = ++this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => {
@@ -109,7 +109,7 @@ export class ServerProcess {
     });
     this.#process.stdin.write(`${JSON.stringify({ id, command, argument })}\n`);
     // Whoever asks knows the type of the answer.
-    return (await within(answer, `${command} of the server on ${this.#adapter}`, ANSWER_MS)) as T;
+    return (await within(answer, `${command} of the server on ${this.#adapter}`, milliseconds)) as T;
   }
 
   /** Closes the server, and then ends the process. */

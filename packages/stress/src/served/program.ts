@@ -7,6 +7,7 @@ import { accounting } from "./accounting.js";
 import type { Application, CreateApplication, Server, ServerClass } from "./application.js";
 import { readLevels } from "./meters.js";
 import { soak } from "./soak.js";
+import { storm } from "./storm.js";
 
 const CLASSES: Readonly<Record<AdapterName, () => Promise<{ readonly EZEZWebsocketServer: ServerClass }>>> = {
   ws: () => import("@ezez-ws/adapter-ws"),
@@ -15,7 +16,7 @@ const CLASSES: Readonly<Record<AdapterName, () => Promise<{ readonly EZEZWebsock
   deno: () => import("@ezez-ws/adapter-deno"),
 };
 
-const APPLICATIONS = { accounting, soak } as const satisfies Readonly<Record<string, CreateApplication>>;
+const APPLICATIONS = { accounting, soak, storm } as const satisfies Readonly<Record<string, CreateApplication>>;
 
 /** The applications there are. */
 export type ApplicationName = keyof typeof APPLICATIONS;
