@@ -1,4 +1,4 @@
 import { describeFuzz } from "../src/fuzz/describe.js";
-import { capabilities, create } from "../src/rows/ws.js";
+import { ws } from "../src/rows/ws.js";
 
-describeFuzz("ws", create, capabilities);
+describeFuzz(ws);

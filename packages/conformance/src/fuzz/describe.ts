@@ -1,12 +1,13 @@
 import { describe as group, test } from "vitest";
-import type { Capabilities, CreateServer } from "../row.js";
+import type { Row } from "../row.js";
 import { play } from "./session.js";
 
 const { FUZZ_SEED = "1", FUZZ_SESSIONS = "60", FUZZ_MINUTES = "0" } = process.env;
 const LANES = 3;
 
 /** Plays random sessions on one adapter: so many, or for so many minutes. */
-export const describeFuzz = (name: string, create: CreateServer, capabilities: Capabilities): void => {
+export const describeFuzz = (row: Row): void => {
+  const { name } = row;
   const minutes = Number(FUZZ_MINUTES);
   group(`fuzz: ${name}`, () => {
     test("whatever peers and callbacks do at random, the contract holds", {
@@ -18,7 +19,7 @@ export const describeFuzz = (name: string, create: CreateServer, capabilities: C
       const lane = async (): Promise<void> => {
         while (minutes > 0 ? performance.now() < end : next < first + Number(FUZZ_SESSIONS)) {
           const seed = next++;
-          const problems = await play(create, capabilities, seed);
+          const problems = await play(row, seed);
           if (problems.length > 0)
             throw new Error(`FUZZ_SEED=${seed} FUZZ_SESSIONS=1 plays it alone\n${problems.join("\n")}`);
         }

@@ -1,4 +1,4 @@
-import type { Capabilities, CreateServer, Server } from "../row.js";
+import type { Capabilities, Row, Server } from "../row.js";
 import { until, within } from "../wait.js";
 import { Wire } from "../wire.js";
 import { Application } from "./application.js";
@@ -9,7 +9,7 @@ import { CANARY, type Plan, planOf } from "./plan.js";
 const CLOSE_MS = 300;
 
 /** Plays one session on real sockets; returns all that was not as it must be. */
-export const play = async (create: CreateServer, capabilities: Capabilities, seed: number): Promise<string[]> => {
+export const play = async ({ create, capabilities }: Row, seed: number): Promise<string[]> => {
   const plan = planOf(seed, capabilities.heartbeat === "core");
   const app = new Application(plan);
   const server = create({ port: 0, host: "127.0.0.1", ...plan.options }, app.callbacks);
