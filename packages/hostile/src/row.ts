@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Capabilities } from "@ezez-ws/conformance/row";
+
+/** One adapter on one runtime. */
+export interface Row {
+  readonly name: string;
+  /** The head of its column. */
+  readonly title: string;
+  /** The program to run, and the command that runs it. */
+  readonly program: string;
+  readonly command: readonly string[];
+}
+
+const file = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
+
+// The runtimes themselves: what npm puts in front of them is a process of its own, which signals would hit.
+const NODE = process.execPath;
+const BUN = file("node_modules/bun/bin/bun.exe");
+const DENO = file("tools/runtimes/node_modules/deno/deno");
+
+export const ROWS: readonly Row[] = [
+  { name: "ws", title: "ws", program: "ws", command: [NODE] },
+  { name: "uws", title: "uWS", program: "uws", command: [NODE] },
+  { name: "bun", title: "Bun.serve", program: "bun", command: [BUN, "run"] },
+  { name: "ws-on-bun", title: "ws on Bun", program: "ws", command: [BUN, "run"] },
+  { name: "deno", title: "Deno.serve", program: "deno", command: [DENO, "run", "-A", "--no-prompt", "--quiet"] },
+];
+
+/** Why the runtime cannot be started; undefined where it may. */
+export const missingRuntime = ({ command: [file = ""] }: Row): string | undefined =>
+  existsSync(file) ? undefined : "the runtime is not installed";
+
+/** What a capability is where nothing has to be said about it: as the contract or an RFC has it. */
+export const STANDARD: Capabilities = {
+  closesSynchronously: false,
+  nativeFramingCloseCode: 1002,
+  nativeUtf8CloseCode: 1007,
+  nativeTooLargeCloseCode: 1009,
+  reportsFramingErrors: true,
+  unmaskedFrame: "refused",
+  readsRegisteredCloseCodes: true,
+  readsCloseCode1014: true,
+  answersCloseBehindMessage: false,
+  readsBehindUpgrade: true,
+  statusBehindPendingUpgrade: 101,
+  keepsUrl: true,
+  readsRequestLineInPieces: true,
+  heartbeat: "core",
+  keepsUntilPing: false,
+  freesClosedSocketMs: 5000,
+};

@@ -1,0 +1,49 @@
+import { GROUPS } from "./cases/index.js";
+import type { Outcome } from "./outcome.js";
+import type { Row } from "./row.js";
+
+export interface RowOutcomes {
+  readonly row: Row;
+  /** Why the row did not run. */
+  readonly obstacle: string | undefined;
+  readonly outcomes: readonly Outcome[];
+}
+
+const BEGIN = "<!-- hostile: begin -->";
+const END = "<!-- hostile: end -->";
+
+const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+const escaped = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+const cellOf = ({ obstacle, outcomes }: RowOutcomes, number: number): string => {
+  if (obstacle !== undefined) return `skipped: ${escaped(obstacle)}`;
+  const outcome = outcomes.find((one) => one.number === number);
+  if (outcome === undefined) return "";
+  if (outcome.result === "skip") return `skipped: ${escaped(outcome.why)}`;
+  if (outcome.result === "fail") return "**FAIL**";
+  return outcome.differs.length === 0 ? "pass" : `pass, ${outcome.differs.map((name) => `\`${name}\``).join(", ")}`;
+};
+
+/** The results as Markdown. */
+export const tableOf = (all: readonly RowOutcomes[]): string =>
+  Object.entries(GROUPS)
+    .map(([heading, cases]) => {
+      const shown = all.filter(({ outcomes, obstacle }) =>
+        cases.some(({ number }) => obstacle !== undefined || outcomes.some((outcome) => outcome.number === number)),
+      );
+      const lines = cases.map(({ number, title }) =>
+        line([String(number), escaped(title), ...shown.map((row) => cellOf(row, number))]),
+      );
+      const head = ["", "", ...shown.map(({ row }) => row.title)];
+      return [`### ${heading}`, "", line(head), line(head.map(() => "---")), ...lines].join("\n");
+    })
+    .join("\n\n");
+
+/** The document with this table between its markers. */
+export const withTable = (document: string, table: string): string => {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin === -1 || end === -1) throw new Error(`the document lacks ${BEGIN} or ${END}`);
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${document.slice(end)}`;
+};
