@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
-import type { Capabilities } from "@ezez-ws/conformance/row";
 import type { Canaries } from "./canaries.js";
 import { Skipped } from "./case.js";
-import { Program } from "./program.js";
 import type { Balance, Lab, ServerOptions, Setting } from "./program/lab.js";
+import { Program } from "./program.js";
 import { random } from "./random.js";
-import { type Row, STANDARD } from "./row.js";
+import { type Facts, type Row, STANDARD } from "./row.js";
+import { socketsOf } from "./tcp.js";
 
 /** What all cases of a row share. */
 export interface Surroundings {
   readonly row: Row;
-  readonly capabilities: Capabilities;
+  readonly facts: Facts;
   readonly canaries: Canaries;
   /** How long a canary may wait for an answer. */
   readonly canaryMs: number;
@@ -27,7 +27,7 @@ interface ServeOptions {
 export class Arena {
   readonly surroundings: Surroundings;
   /** Capabilities that the case asserted and that are not as everywhere. */
-  readonly differing = new Set<keyof Capabilities>();
+  readonly differing = new Set<keyof Facts>();
   readonly #targets: Target[] = [];
 
   constructor(surroundings: Surroundings) {
@@ -35,8 +35,8 @@ export class Arena {
   }
 
   /** What the row is said to do, for the case to assert. */
-  capability<K extends keyof Capabilities>(name: K): Capabilities[K] {
-    const value = this.surroundings.capabilities[name];
+  capability<K extends keyof Facts>(name: K): Facts[K] {
+    const value = this.surroundings.facts[name];
     if (value !== STANDARD[name]) this.differing.add(name);
     return value;
   }
@@ -55,14 +55,14 @@ export class Arena {
     argument?: TArgument,
     { shell }: ServeOptions = {},
   ): Promise<Target> {
-    const { row, capabilities, canaries } = this.surroundings;
+    const { row, facts, canaries } = this.surroundings;
     const program = new Program<Lab>(row.command, row.program, shell);
     const target = new Target(program, this.surroundings);
     this.#targets.push(target);
     await program.ready();
     const make = typeof setting === "function" ? setting.toString() : `() => ({ options: ${JSON.stringify(setting)} })`;
     // Such a row's process ends only once the next ping of a peer that has vanished would be due.
-    const defaults = capabilities.keepsUntilPing ? { heartbeatIntervalMs: 1000 } : {};
+    const defaults = facts.keepsUntilPing ? { heartbeatIntervalMs: 1000 } : {};
     target.port = await program.runSource(
       `(lab, { argument, defaults }) => lab.serve((${make})(lab, argument), defaults)`,
       { argument, defaults },
@@ -102,9 +102,9 @@ export class Target {
   }
 
   async watch(canaries: Canaries): Promise<void> {
-    this.#canary = await canaries.watch(this.port);
+    this.#canary = await canaries.watch(this.port, this.program.pid);
     this.#balance = await this.run((lab) => lab.balance);
-    this.#sockets = this.program.sockets;
+    this.#sockets = socketsOf(this.port);
   }
 
   // ---- Peers
@@ -190,7 +190,7 @@ export class Target {
 
   /** By how many bytes the process grew at the most while this ran. Skips the case where the system does not tell. */
   async growth(run: () => Promise<unknown>): Promise<number> {
-    await this.run((lab) => void lab.memory());
+    await this.run((lab) => lab.memory());
     this.program.forgetPeak();
     const before = this.program.peak;
     if (before === undefined) throw new Skipped("memory is read from /proc");
@@ -214,7 +214,7 @@ export class Target {
   async freshCanary(): Promise<void> {
     const { canaries } = this.#surroundings;
     if (this.#canary !== undefined) await canaries.leave(this.#canary);
-    this.#canary = await canaries.watch(this.port);
+    this.#canary = await canaries.watch(this.port, this.program.pid);
   }
 
   async finish(): Promise<void> {
@@ -230,7 +230,7 @@ export class Target {
     const { canaries, canaryMs } = this.#surroundings;
     const sockets = this.#sockets;
     if (sockets !== undefined) {
-      await until(() => (program.sockets ?? 0) <= sockets, `the process has ${sockets} sockets`, BACK_MS);
+      await until(() => (socketsOf(this.port) ?? 0) <= sockets, `the server has ${sockets} sockets`, BACK_MS);
     }
     const worst = await this.canaryWaited();
     assert.ok(worst <= canaryMs, `the canary waited for ${Math.round(worst)} ms`);

@@ -1,9 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { within } from "@ezez-ws/conformance";
-import type { CanaryAnswer, CanaryRequest } from "./canary.js";
-
-type Question = { watch: number } | { report: number } | { leave: number };
+import type { CanaryAnswer, CanaryQuestion, CanaryRequest } from "./canary.js";
 
 /** The canaries of all servers of a row, in a process that has nothing else to do. */
 export class Canaries {
@@ -21,8 +19,8 @@ export class Canaries {
   }
 
   /** An authenticated connection that asks for an echo all the time; gives its number. */
-  async watch(port: number): Promise<number> {
-    return (await this.#ask({ watch: port })).canary ?? 0;
+  async watch(port: number, pid: number): Promise<number> {
+    return (await this.#ask({ watch: { port, pid } })).canary ?? 0;
   }
 
   /** The longest that it waited for an answer, in milliseconds. Rejects where it lost its connection. */
@@ -38,7 +36,7 @@ export class Canaries {
     this.#child.disconnect();
   }
 
-  async #ask(question: Question): Promise<CanaryAnswer> {
+  async #ask(question: CanaryQuestion): Promise<CanaryAnswer> {
     const id = ++this.#lastId;
     const answer = new Promise<CanaryAnswer>((resolve) => this.#waiting.set(id, resolve));
     this.#child.send({ id, ...question } satisfies CanaryRequest);

@@ -1,72 +1,57 @@
 // A process of its own: connections that ask for an echo all the time, and how long each answer took.
-import { connect } from "node:net";
-import { Worker } from "node:worker_threads";
+import { readFileSync } from "node:fs";
 import { Wire } from "@ezez-ws/conformance";
 import { CANARY_URL } from "./program/protocol.js";
 
-export type CanaryRequest = { readonly id: number } & (
-  | { readonly watch: number }
+export type CanaryQuestion =
+  | { readonly watch: { readonly port: number; readonly pid: number } }
   | { readonly report: number }
-  | { readonly leave: number }
-);
+  | { readonly leave: number };
 
-/** `worst`: the longest that an answer took, without what the machine itself took for the same at that time. */
-export type CanaryAnswer = { readonly id: number; readonly canary?: number; readonly worst?: number; readonly error?: string };
+export type CanaryRequest = { readonly id: number } & CanaryQuestion;
+
+/** `worst`: the longest that an answer took, without the time in which the machine ran others. */
+export type CanaryAnswer = {
+  readonly id: number;
+  readonly canary?: number;
+  readonly worst?: number;
+  readonly error?: string;
+};
 
 const PAUSE_MS = 20;
 
-interface Span {
-  readonly from: number;
-  readonly to: number;
+/** The beginning of a wait. */
+interface Asked {
+  readonly at: number;
+  readonly waitedForCpu: number;
 }
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// ---- The machine: a peer in a thread of its own that does nothing but answer. What it takes, no server can be blamed for.
+// ---- The machine: how long a process was ready to run and another one ran instead. No server can be blamed for that.
 
-const machine: Span[] = [];
-
-const watchMachine = async (): Promise<void> => {
-  const source = `
-    const { createServer } = require("node:net");
-    const { parentPort } = require("node:worker_threads");
-    const server = createServer((socket) => socket.setNoDelay(true).pipe(socket));
-    server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`;
-  const echo = new Worker(source, { eval: true });
-  const port = await new Promise<number>((resolve) => echo.once("message", resolve));
-  const socket = connect(port, "127.0.0.1").setNoDelay(true);
-  for (;;) {
-    const from = performance.now();
-    socket.write(".");
-    await new Promise((resolve) => socket.once("data", resolve));
-    machine.push({ from, to: performance.now() });
-    if (machine.length > 20_000) machine.splice(0, 10_000);
-    await pause(PAUSE_MS / 2);
+/** https://docs.kernel.org/scheduler/sched-stats.html; 0 where the system does not tell. */
+const hasWaitedForCpu = (pid: number): number => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
+  } catch {
+    return 0;
   }
-};
-
-/** The time that the machine took at most for an answer while another was waited for. */
-const machineTook = ({ from, to }: Span): number => {
-  let took = 0;
-  for (let at = machine.length - 1; at >= 0; at--) {
-    const span = machine[at] as Span;
-    if (span.to < from) break;
-    if (span.from <= to) took = Math.max(took, span.to - span.from);
-  }
-  return took;
 };
 
 // ---- Canaries
 
 class Canary {
   #worst = 0;
-  #asked: number | undefined;
+  #asked: Asked | undefined;
   #failure: unknown;
   #stopped = false;
   readonly #wire: Wire;
+  readonly #server: number;
 
-  constructor(wire: Wire) {
+  constructor(wire: Wire, server: number) {
     this.#wire = wire;
+    this.#server = server;
     this.#ask().catch((error) => {
       this.#failure = error;
     });
@@ -86,7 +71,7 @@ class Canary {
 
   async #ask(): Promise<void> {
     while (!this.#stopped) {
-      this.#asked = performance.now();
+      this.#asked = { at: performance.now(), waitedForCpu: this.#waitedForCpu };
       this.#wire.event("echo");
       while ((await this.#wire.next(60_000))[0] !== "echo");
       this.#took(this.#asked);
@@ -95,9 +80,13 @@ class Canary {
     }
   }
 
-  #took(from: number): void {
-    const span = { from, to: performance.now() };
-    this.#worst = Math.max(this.#worst, span.to - span.from - machineTook(span));
+  #took({ at, waitedForCpu }: Asked): void {
+    const took = performance.now() - at;
+    this.#worst = Math.max(this.#worst, took - (this.#waitedForCpu - waitedForCpu));
+  }
+
+  get #waitedForCpu(): number {
+    return hasWaitedForCpu(this.#server) + hasWaitedForCpu(process.pid);
   }
 }
 
@@ -105,8 +94,9 @@ const canaries: Canary[] = [];
 
 const answerTo = async (request: CanaryRequest): Promise<Omit<CanaryAnswer, "id">> => {
   if ("watch" in request) {
-    const wire = await Wire.authenticated(request.watch, { path: CANARY_URL });
-    return { canary: canaries.push(new Canary(wire)) - 1 };
+    const { port, pid } = request.watch;
+    const wire = await Wire.authenticated(port, { path: CANARY_URL });
+    return { canary: canaries.push(new Canary(wire, pid)) - 1 };
   }
   if ("report" in request) return { worst: canaries[request.report]?.report() ?? 0 };
   canaries[request.leave]?.leave();
@@ -119,5 +109,3 @@ process.on("message", (request: CanaryRequest) => {
     .then((answer) => process.send?.({ id: request.id, ...answer }));
 });
 process.on("disconnect", () => process.exit());
-
-void watchMachine();

@@ -6,7 +6,10 @@ export type Outcome = { readonly number: number; readonly milliseconds: number }
 );
 
 /** What a row's process tells the one that started it. */
-export type Report = { readonly outcome: Outcome } | { readonly obstacle: string } | { readonly wants: "machine" | "nothing" };
+export type Report =
+  | { readonly outcome: Outcome }
+  | { readonly obstacle: string }
+  | { readonly wants: "machine" | "nothing" };
 
 /** And what that tells it. */
 export interface Grant {

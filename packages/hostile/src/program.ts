@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { within } from "@ezez-ws/conformance";
 import { build } from "esbuild";
@@ -152,16 +152,6 @@ export class Program<TLab> {
     await this.#exited;
   }
 
-  /** Sockets that the process has open, as the kernel tells; undefined where there is no /proc. */
-  get sockets(): number | undefined {
-    try {
-      const folder = `/proc/${this.pid}/fd`;
-      return readdirSync(folder).filter((name) => isSocket(`${folder}/${name}`)).length;
-    } catch {
-      return undefined;
-    }
-  }
-
   /** The memory that the process has taken since `forgetPeak` at the most, in bytes; undefined where there is no /proc. */
   get peak(): number | undefined {
     try {
@@ -190,11 +180,3 @@ export class Program<TLab> {
     } else settle(answer);
   }
 }
-
-const isSocket = (file: string): boolean => {
-  try {
-    return readlinkSync(file).startsWith("socket:");
-  } catch {
-    return false;
-  }
-};

@@ -2,6 +2,16 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Capabilities } from "@ezez-ws/conformance/row";
 
+/** What else differs, and that no adapter can even out, beside the capabilities of the conformance suite. */
+export interface Facts extends Capabilities {
+  /** A message of more than 16,384 fragments closes with 1008. Elsewhere it is read, and only its size is limited. */
+  readonly limitsFragments: boolean;
+  /** The close frame reaches a peer that goes on sending. Elsewhere it may not, and such a peer only sees the end. */
+  readonly closesUnderFlood: boolean;
+  /** Compression can be switched on. */
+  readonly compresses: boolean;
+}
+
 /** One adapter on one runtime. */
 export interface Row {
   readonly name: string;
@@ -10,6 +20,7 @@ export interface Row {
   /** The program to run, and the command that runs it. */
   readonly program: string;
   readonly command: readonly string[];
+  readonly facts?: Partial<Facts>;
 }
 
 const file = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
@@ -20,11 +31,17 @@ const BUN = file("node_modules/bun/bin/bun.exe");
 const DENO = file("tools/runtimes/node_modules/deno/deno");
 
 export const ROWS: readonly Row[] = [
-  { name: "ws", title: "ws", program: "ws", command: [NODE] },
+  { name: "ws", title: "ws", program: "ws", command: [NODE], facts: { limitsFragments: true } },
   { name: "uws", title: "uWS", program: "uws", command: [NODE] },
   { name: "bun", title: "Bun.serve", program: "bun", command: [BUN, "run"] },
   { name: "ws-on-bun", title: "ws on Bun", program: "ws", command: [BUN, "run"] },
-  { name: "deno", title: "Deno.serve", program: "deno", command: [DENO, "run", "-A", "--no-prompt", "--quiet"] },
+  {
+    name: "deno",
+    title: "Deno.serve",
+    program: "deno",
+    command: [DENO, "run", "-A", "--no-prompt", "--quiet"],
+    facts: { compresses: false, closesUnderFlood: false },
+  },
 ];
 
 /** Why the runtime cannot be started; undefined where it may. */
@@ -32,7 +49,7 @@ export const missingRuntime = ({ command: [file = ""] }: Row): string | undefine
   existsSync(file) ? undefined : "the runtime is not installed";
 
 /** What a capability is where nothing has to be said about it: as the contract or an RFC has it. */
-export const STANDARD: Capabilities = {
+export const STANDARD: Facts = {
   closesSynchronously: false,
   nativeFramingCloseCode: 1002,
   nativeUtf8CloseCode: 1007,
@@ -49,4 +66,7 @@ export const STANDARD: Capabilities = {
   heartbeat: "core",
   keepsUntilPing: false,
   freesClosedSocketMs: 5000,
+  limitsFragments: false,
+  compresses: true,
+  closesUnderFlood: true,
 };

@@ -6,9 +6,9 @@ import { Canaries } from "./canaries.js";
 import { type Case, Skipped } from "./case.js";
 import { CASES } from "./cases/index.js";
 import type { Outcome, Report } from "./outcome.js";
-import { Program } from "./program.js";
 import type { Lab } from "./program/lab.js";
-import { ROWS, type Row } from "./row.js";
+import { Program } from "./program.js";
+import { ROWS, type Row, STANDARD } from "./row.js";
 
 export interface RowSettings {
   readonly row: string;
@@ -88,7 +88,8 @@ const main = async ({ row: name, seed, canaryMs, only }: RowSettings): Promise<v
   }
   const canaries = new Canaries();
   const cases = CASES.filter(({ number }) => only.length === 0 || only.includes(number));
-  await runAll(cases, { row, capabilities, canaries, canaryMs, seed });
+  const facts = { ...STANDARD, ...capabilities, ...row.facts };
+  await runAll(cases, { row, facts, canaries, canaryMs, seed });
   canaries.stop();
 };
 

@@ -63,7 +63,8 @@ const ofSize = (bytes: number): Buffer => {
 export const messages: readonly Case[] = [
   {
     number: 17,
-    title: "Messages that no encoder makes, first the one on which the reference decoder never ends: 1002, one error each, nothing dispatched",
+    title:
+      "Messages that no encoder makes, first the one on which the reference decoder never ends: 1002, one error each, nothing dispatched",
     run: async (arena) => {
       const server = await arena.serve();
       const all = Object.values(MALFORMED);
@@ -101,7 +102,8 @@ export const messages: readonly Case[] = [
   },
   {
     number: 19,
-    title: "One byte changed in each of 50 valid messages, at random: refused, or read as the reference decoder reads it",
+    title:
+      "One byte changed in each of 50 valid messages, at random: refused, or read as the reference decoder reads it",
     run: async (arena) => {
       const server = await arena.serve(mirror);
       const random = arena.random();

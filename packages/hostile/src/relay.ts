@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 type Direction = "up" | "down";
 
 /** Stands between peers and a server, and does to their bytes what a bad network does. */
-export class Proxy {
+export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Bytes in these directions vanish. */
@@ -20,11 +20,11 @@ export class Proxy {
     });
   }
 
-  static async start(target: number): Promise<Proxy> {
+  static async start(target: number): Promise<Relay> {
     const server = createServer({ allowHalfOpen: true });
-    const proxy = new Proxy(server, target);
+    const relay = new Relay(server, target);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return proxy;
+    return relay;
   }
 
   get port(): number {
@@ -69,30 +69,27 @@ export class Proxy {
     this.#sockets.add(from);
     from.setNoDelay(true);
     from.on("error", () => undefined);
-    from.on("data", (chunk: Buffer) => {
-      if (!this.#dropped.has(direction)) this.#later(() => this.#write(to, chunk, direction));
-    });
-    from.on("end", () => {
-      if (!this.#dropped.has(direction)) this.#later(() => to.end());
-    });
+    // In order, however long each takes.
+    let before = Promise.resolve();
+    const pass = (run: () => Promise<void> | void): void => {
+      const arrival = this.#delayMs === 0 ? undefined : pause(this.#delayMs);
+      before = before.then(() => arrival).then(() => (this.#dropped.has(direction) ? undefined : run()));
+    };
+    from.on("data", (chunk: Buffer) => pass(() => this.#write(to, chunk, direction)));
+    from.on("end", () => pass(() => void to.end()));
     from.on("close", () => {
       this.#sockets.delete(from);
-      if (this.#dropped.has(direction)) return;
-      if (from.errored) to.resetAndDestroy();
-      else this.#later(() => to.destroySoon());
+      pass(() => void (from.errored ? to.resetAndDestroy() : to.destroySoon()));
     });
   }
 
-  #later(run: () => void): void {
-    if (this.#delayMs === 0) run();
-    else setTimeout(run, this.#delayMs);
-  }
-
-  #write(to: Socket, chunk: Buffer, direction: Direction): void {
-    if (direction === "down" || chunk.length <= this.#trickle) to.write(chunk);
-    else {
-      to.write(chunk.subarray(0, this.#trickle));
-      setTimeout(() => this.#write(to, chunk.subarray(this.#trickle), direction), 1);
+  async #write(to: Socket, chunk: Buffer, direction: Direction): Promise<void> {
+    const piece = direction === "down" ? Infinity : this.#trickle;
+    for (let at = 0; at < chunk.length; at += piece) {
+      if (at > 0) await pause(1);
+      to.write(chunk.subarray(at, at + piece));
     }
   }
 }
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
