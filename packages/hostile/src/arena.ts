@@ -62,7 +62,7 @@ export class Arena {
     await program.ready();
     const make = typeof setting === "function" ? setting.toString() : `() => ({ options: ${JSON.stringify(setting)} })`;
     // Such a row's process ends only once the next ping of a peer that has vanished would be due.
-    const defaults = facts.keepsUntilPing ? { heartbeatIntervalMs: 1000 } : {};
+    const defaults = facts.keepsUntilPing ? { heartbeatIntervalMs: 5000 } : {};
     target.port = await program.runSource(
       `(lab, { argument, defaults }) => lab.serve((${make})(lab, argument), defaults)`,
       { argument, defaults },

@@ -19,7 +19,7 @@ export interface RowSettings {
 
 const CASE_MS = 90_000;
 /** How many cases of each pace run at a time. */
-const TOGETHER = { waits: 12, plain: 2, busy: 1 } as const;
+const TOGETHER = { waits: 6, plain: 2, busy: 1 } as const;
 
 const tell = (report: Report): void => {
   process.send?.(report);

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient, TEvents } from "@ezez-ws/core";
@@ -122,6 +123,11 @@ export class Lab {
     }
     const { rss, heapUsed, external } = process.memoryUsage();
     return { rss, heapUsed, external };
+  }
+
+  /** Reads a file: a wait for something outside of the process. */
+  async realIo(): Promise<void> {
+    await readFile("/dev/null").catch(() => undefined);
   }
 
   /** Keeps the loop busy. */
