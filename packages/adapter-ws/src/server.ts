@@ -114,6 +114,11 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   const admit = async (...[request, socket, head]: Parameters<UpgradeListener>): Promise<void> => {
     // A socket without a listener for its errors ends the process: https://nodejs.org/api/http.html#event-upgrade_1
     socket.on("error", ignore);
+    // ws takes version 8 as well, whose clients name their origin in another header.
+    if (request.headers["sec-websocket-version"] !== "13") {
+      answer(request, socket as NetSocket, WRONG_VERSION);
+      return;
+    }
     undecided.add(socket);
     const admission = await acceptor.admit(handshakeOf(request));
     undecided.delete(socket);
@@ -216,6 +221,9 @@ const handshakeOf = (request: IncomingMessage): Handshake => {
   }
   return createHandshake(request.url ?? "/", pairs, request.socket.remoteAddress ?? "");
 };
+
+// RFC 6455 section 4.4.
+const WRONG_VERSION: Refusal = { status: 426, headers: { "sec-websocket-version": "13" }, body: "Upgrade Required\n" };
 
 const answer = (request: IncomingMessage, socket: NetSocket, { status, headers = {}, body = "" }: Refusal): void => {
   const response = new ServerResponse(request);

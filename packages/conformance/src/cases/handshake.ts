@@ -48,6 +48,7 @@ export const handshake: Area = ({ it, row: { capabilities } }) => {
 
   for (const [what, headers] of Object.entries({
     "a version that is not 13": { "Sec-WebSocket-Version": "12" },
+    "version 8, whose origin is in another header": { "Sec-WebSocket-Version": "8" },
     "no version": { "Sec-WebSocket-Version": undefined },
     "no key": { "Sec-WebSocket-Key": undefined },
     "a short key": { "Sec-WebSocket-Key": "c2hvcnQ=" },
