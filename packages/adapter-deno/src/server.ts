@@ -41,6 +41,7 @@ const HTTP_CLOSE_MS = 2000;
 // Deno counts in bufferedAmount what was sent in this turn of the loop, even where the kernel is about to take it.
 const TURN_BYTES = 64 * 1024;
 const DRAIN_POLL_MS = 10;
+const SERVE_AGAIN_MS = 250;
 // Deno upgrades a peer that has left as well, to a socket of which nothing is ever heard. Whether a request's peer has left
 // it tells, but prints a warning to those who ask.
 const OPEN_MS = 2000;
@@ -85,6 +86,7 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
   const requests = new Pending<(response: Response) => void>();
   const kill = new AbortController();
   let ours: Deno.HttpServer | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
 
   const upgrade = async (request: Request, info: DenoRequestInfo): Promise<Response> => {
     const handshake = handshakeOf(request, info);
@@ -104,32 +106,53 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
   const handle = async (request: Request, info: DenoRequestInfo): Promise<Response> =>
     fetch !== undefined && !isUpgrade(request) ? fetch(request, info) : upgrade(request, info);
 
+  // Deno ends the whole server where it cannot accept, as when there are too many open files. What is open stays.
+  const serve = (port: number): void => {
+    const server = Deno.serve(
+      {
+        port,
+        ...(host === undefined ? {} : { hostname: host }),
+        ...tls,
+        signal: kill.signal,
+        // It would print where it listens.
+        onListen: () => undefined,
+      },
+      (request, info) =>
+        new Promise((resolve, reject) => {
+          requests.add(resolve);
+          const delivered = (): void => requests.delete(resolve);
+          info.completed.then(delivered, delivered);
+          handle(request, info).then(resolve, reject);
+        }),
+    );
+    ours = server;
+    server.finished.catch((error) => {
+      acceptor.error(error);
+      serveAgain(server);
+    });
+  };
+  const serveAgain = (ended: Deno.HttpServer): void => {
+    if (ours !== ended) return;
+    again = setTimeout(() => {
+      try {
+        serve(ended.addr.port);
+      } catch (error) {
+        acceptor.error(error);
+        serveAgain(ended);
+      }
+    }, SERVE_AGAIN_MS);
+  };
+
   return {
     upgrade,
     listen: async () => {
-      if (port === undefined) return;
-      ours = Deno.serve(
-        {
-          port,
-          ...(host === undefined ? {} : { hostname: host }),
-          ...tls,
-          signal: kill.signal,
-          // It would print where it listens.
-          onListen: () => undefined,
-        },
-        (request, info) =>
-          new Promise((resolve, reject) => {
-            requests.add(resolve);
-            const delivered = (): void => requests.delete(resolve);
-            info.completed.then(delivered, delivered);
-            handle(request, info).then(resolve, reject);
-          }),
-      );
+      if (port !== undefined) serve(port);
     },
     address: () => (ours === undefined ? null : { address: ours.addr.hostname, port: ours.addr.port }),
     stop: async () => {
       const server = ours;
       ours = undefined;
+      clearTimeout(again);
       if (server === undefined) return;
       // Deno has no way to only stop accepting. Its abort ends all, and its shutdown every WebSocket, whatever they still have
       // to send; and shutdown never resolves once a peer has left before its upgrade. So first what is open ends, while the
@@ -139,7 +162,8 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
       // Abort leaves alone whom nobody has answered yet.
       for (const respond of requests.items) respond(answer({ status: 503, body: "Service Unavailable\n" }));
       kill.abort();
-      await server.finished;
+      // What it rejects with was told by then.
+      await server.finished.catch(() => undefined);
     },
   };
 };
