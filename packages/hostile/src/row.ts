@@ -6,8 +6,8 @@ import type { Capabilities } from "@ezez-ws/conformance/row";
 export interface Facts extends Capabilities {
   /** A message of more than 16,384 fragments closes with 1008. Elsewhere it is read, and only its size is limited. */
   readonly limitsFragments: boolean;
-  /** The close frame reaches a peer that goes on sending. Elsewhere it may not, and such a peer only sees the end. */
-  readonly closesUnderFlood: boolean;
+  /** A peer that takes too long over its upgrade request is ended. */
+  readonly endsSlowRequests: boolean;
   /** Compression can be switched on. */
   readonly compresses: boolean;
 }
@@ -40,7 +40,7 @@ export const ROWS: readonly Row[] = [
     title: "Deno.serve",
     program: "deno",
     command: [DENO, "run", "-A", "--no-prompt", "--quiet"],
-    facts: { compresses: false, closesUnderFlood: false },
+    facts: { compresses: false, endsSlowRequests: false },
   },
 ];
 
@@ -68,5 +68,5 @@ export const STANDARD: Facts = {
   freesClosedSocketMs: 5000,
   limitsFragments: false,
   compresses: true,
-  closesUnderFlood: true,
+  endsSlowRequests: true,
 };

@@ -144,7 +144,8 @@ export const auth: readonly Case[] = [
       wire.auth("wrong");
       for (let i = 0; i < 1000; i++) wire.auth(`guess ${i}`);
       const { code } = await wire.closing();
-      assert.ok(code === 4401 || (code === 1006 && !arena.capability("closesUnderFlood")), `closed with ${code}`);
+      // TCP resets where the peer's bytes were not all read, and then what was not delivered yet is lost.
+      assert.ok([4401, 1006].includes(code), `closed with ${code}`);
       await wire.gone(arena.surroundings.facts.freesClosedSocketMs);
       assert.deepEqual(
         await server.run((lab) => [lab.count("onAuthRequest"), lab.count("onAuthOk"), lab.count("onMessage")]),

@@ -57,7 +57,8 @@ export const exhaustion: readonly Case[] = [
       const after = percentile(await latencies(50, () => server.echo(other, 1)), 0.9);
       assert.ok(after < Math.max(2 * before, before + 100), `${before} ms before, ${after} ms`);
       const { code } = await wire.closed();
-      assert.ok(code === 4429 || (code === 1006 && !arena.capability("closesUnderFlood")), `closed with ${code}`);
+      // TCP resets where the peer's bytes were not all read, and then what was not delivered yet is lost.
+      assert.ok([4429, 1006].includes(code), `closed with ${code}`);
       assert.deepEqual(await server.errors(), ["RATE_LIMITED"]);
       const told = await server.disconnects();
       assert.deepEqual(

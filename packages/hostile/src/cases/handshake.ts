@@ -119,6 +119,7 @@ export const handshake: readonly Case[] = [
       }, 1000);
       try {
         await server.answersOthers();
+        if (!arena.capability("endsSlowRequests")) return;
         while (left > 0 && performance.now() - start < 45_000) await new Promise((resolve) => setTimeout(resolve, 100));
         assert.equal(left, 0);
         await server.answersOthers();
@@ -155,11 +156,10 @@ export const handshake: readonly Case[] = [
     title: "`onUpgrade` does real I/O, accepts and refuses; a peer that leaves meanwhile leaves nothing behind",
     run: async (arena) => {
       const server = await arena.serve(
-        (): Setting => ({
+        (lab: Lab): Setting => ({
           callbacks: {
             onUpgrade: async ({ url }) => {
-              const { readFile } = await import("node:fs/promises");
-              await readFile("/dev/null");
+              await lab.realIo();
               await new Promise((resolve) => setTimeout(resolve, 100));
               if (!url.includes("refuse")) return true;
               return { status: 402, headers: { "x-why": "the hook" }, body: "pay first" };
