@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
 import type { Canaries } from "./canaries.js";
 import { Skipped } from "./case.js";
+import type { ClientLab } from "./program/client-lab.js";
 import type { Balance, Lab, ServerOptions, Setting } from "./program/lab.js";
 import { Program } from "./program.js";
 import { random } from "./random.js";
@@ -29,6 +30,7 @@ export class Arena {
   /** Capabilities that the case asserted and that are not as everywhere. */
   readonly differing = new Set<keyof Facts>();
   readonly #targets: Target[] = [];
+  readonly #clients: Program<ClientLab>[] = [];
 
   constructor(surroundings: Surroundings) {
     this.surroundings = surroundings;
@@ -71,14 +73,30 @@ export class Arena {
     return target;
   }
 
-  /** What has to hold of every server after every case. */
+  /** A process of clients. */
+  async client(): Promise<Program<ClientLab>> {
+    const program = new Program<ClientLab>([process.execPath], "client");
+    this.#clients.push(program);
+    await program.ready();
+    return program;
+  }
+
+  /** What has to hold of every process after every case. */
   async finish(): Promise<void> {
     for (const target of this.#targets) await target.finish();
+    for (const client of this.#clients.filter(({ lives }) => lives)) {
+      await client.run((lab) => {
+        for (const one of lab.clients) one.close();
+      });
+      assert.deepEqual(await client.exited(), { code: 0, signal: null });
+      assert.deepEqual(client.unhandled, []);
+    }
   }
 
   /** Leaves nothing behind, whatever happened. */
   async dispose(): Promise<void> {
     for (const target of this.#targets) await target.dispose();
+    for (const client of this.#clients) if (client.lives) await client.kill();
   }
 }
 

@@ -8,6 +8,10 @@ export interface Facts extends Capabilities {
   readonly limitsFragments: boolean;
   /** A peer that takes too long over its upgrade request is ended. */
   readonly endsSlowRequests: boolean;
+  /** The socket of a peer that ends its side of TCP while `onUpgrade` decides is closed. Elsewhere it stays open. */
+  readonly freesPendingUpgrades: boolean;
+  /** Serves the upgrades of a `node:http` server of the user's. */
+  readonly takesHttpServer: boolean;
   /** Compression can be switched on. */
   readonly compresses: boolean;
 }
@@ -21,6 +25,8 @@ export interface Row {
   readonly program: string;
   readonly command: readonly string[];
   readonly facts?: Partial<Facts>;
+  /** Runs the cases of the client, and only those. */
+  readonly isClient?: true;
 }
 
 const file = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
@@ -32,16 +38,17 @@ const DENO = file("tools/runtimes/node_modules/deno/deno");
 
 export const ROWS: readonly Row[] = [
   { name: "ws", title: "ws", program: "ws", command: [NODE], facts: { limitsFragments: true } },
-  { name: "uws", title: "uWS", program: "uws", command: [NODE] },
-  { name: "bun", title: "Bun.serve", program: "bun", command: [BUN, "run"] },
+  { name: "uws", title: "uWS", program: "uws", command: [NODE], facts: { takesHttpServer: false } },
+  { name: "bun", title: "Bun.serve", program: "bun", command: [BUN, "run"], facts: { takesHttpServer: false } },
   { name: "ws-on-bun", title: "ws on Bun", program: "ws", command: [BUN, "run"] },
   {
     name: "deno",
     title: "Deno.serve",
     program: "deno",
     command: [DENO, "run", "-A", "--no-prompt", "--quiet"],
-    facts: { compresses: false, endsSlowRequests: false },
+    facts: { compresses: false, endsSlowRequests: false, freesPendingUpgrades: false, takesHttpServer: false },
   },
+  { name: "client", title: "client", program: "ws", command: [NODE], isClient: true },
 ];
 
 /** Why the runtime cannot be started; undefined where it may. */
@@ -68,5 +75,7 @@ export const STANDARD: Facts = {
   freesClosedSocketMs: 5000,
   limitsFragments: false,
   compresses: true,
+  freesPendingUpgrades: true,
+  takesHttpServer: true,
   endsSlowRequests: true,
 };

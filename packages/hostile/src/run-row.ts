@@ -4,7 +4,8 @@ import type { Capabilities } from "@ezez-ws/conformance/row";
 import { Arena, type Surroundings } from "./arena.js";
 import { Canaries } from "./canaries.js";
 import { type Case, Skipped } from "./case.js";
-import { CASES } from "./cases/index.js";
+import { client } from "./cases/client.js";
+import { SERVER_CASES } from "./cases/index.js";
 import type { Outcome, Report } from "./outcome.js";
 import type { Lab } from "./program/lab.js";
 import { Program } from "./program.js";
@@ -19,7 +20,7 @@ export interface RowSettings {
 
 const CASE_MS = 90_000;
 /** How many cases of each pace run at a time. */
-const TOGETHER = { waits: 6, plain: 2, busy: 1 } as const;
+const TOGETHER = { waits: 4, plain: 1, busy: 1 } as const;
 
 const tell = (report: Report): void => {
   process.send?.(report);
@@ -87,7 +88,9 @@ const main = async ({ row: name, seed, canaryMs, only }: RowSettings): Promise<v
     return;
   }
   const canaries = new Canaries();
-  const cases = CASES.filter(({ number }) => only.length === 0 || only.includes(number));
+  const cases = (row.isClient ? client : SERVER_CASES).filter(
+    ({ number }) => only.length === 0 || only.includes(number),
+  );
   const facts = { ...STANDARD, ...capabilities, ...row.facts };
   await runAll(cases, { row, facts, canaries, canaryMs, seed });
   canaries.stop();

@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CASES } from "./cases/index.js";
+import { GROUPS } from "./cases/index.js";
 import type { Grant, Outcome, Report } from "./outcome.js";
 import { buildProgram } from "./program.js";
 import { missingRuntime, ROWS, type Row } from "./row.js";
@@ -77,7 +77,7 @@ const print = (row: Row, outcome: Outcome): void => {
 };
 
 await buildProgram();
-console.log(`seed ${values.seed}, canary ${values["canary-ms"]} ms, ${CASES.length} cases`);
+console.log(`seed ${values.seed}, canary ${values["canary-ms"]} ms, ${Object.values(GROUPS).flat().length} cases`);
 const rows = ROWS.filter(({ name }) => values.row.length === 0 || values.row.includes(name));
 const all = await Promise.all(rows.map(run));
 for (const { row, obstacle } of all) if (obstacle !== undefined) console.log(`skip ${row.name}: ${obstacle}`);

@@ -1,3 +1,4 @@
+import { client } from "./cases/client.js";
 import { GROUPS } from "./cases/index.js";
 import type { Outcome } from "./outcome.js";
 import type { Row } from "./row.js";
@@ -29,9 +30,7 @@ const cellOf = ({ obstacle, outcomes }: RowOutcomes, number: number): string => 
 export const tableOf = (all: readonly RowOutcomes[]): string =>
   Object.entries(GROUPS)
     .map(([heading, cases]) => {
-      const shown = all.filter(({ outcomes, obstacle }) =>
-        cases.some(({ number }) => obstacle !== undefined || outcomes.some((outcome) => outcome.number === number)),
-      );
+      const shown = all.filter(({ row }) => (row.isClient === true) === (cases === client));
       const lines = cases.map(({ number, title }) =>
         line([String(number), escaped(title), ...shown.map((row) => cellOf(row, number))]),
       );

@@ -174,7 +174,7 @@ export const handshake: readonly Case[] = [
       for (const wire of leaving) wire.response.catch(() => undefined);
       await server.called("onUpgrade", 22);
       for (const [index, wire] of leaving.entries()) {
-        if (index % 2 === 0) wire.reset();
+        if (index % 2 === 0 || !arena.capability("freesPendingUpgrades")) wire.reset();
         else wire.destroy();
       }
       await server.answersOthers();

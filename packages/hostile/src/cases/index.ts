@@ -1,21 +1,34 @@
 import type { Case } from "../case.js";
 import { auth } from "./auth.js";
+import { client } from "./client.js";
+import { clock } from "./clock.js";
 import { exhaustion } from "./exhaustion.js";
+import { failures } from "./failures.js";
 import { framing } from "./framing.js";
 import { handshake } from "./handshake.js";
+import { loss } from "./loss.js";
 import { messages } from "./messages.js";
 import { replies } from "./replies.js";
+import { shutdown } from "./shutdown.js";
 import { slowConsumer } from "./slow-consumer.js";
+import { values } from "./values.js";
 
-/** The cases by what they attack. */
-export const GROUPS: Readonly<Record<string, readonly Case[]>> = {
-  "A. The upgrade": handshake,
-  "B. Frames": framing,
-  "C. Messages": messages,
-  "E. Authentication": auth,
-  "F. Replies": replies,
-  "G. Exhaustion": exhaustion,
-  "H. Slow peers": slowConsumer,
+const SERVER_GROUPS = {
+  "The upgrade": handshake,
+  "Frames of WebSocket": framing,
+  "Frames of ezez": messages,
+  "Typed JSON": values,
+  Authentication: auth,
+  Replies: replies,
+  Exhaustion: exhaustion,
+  "Slow readers": slowConsumer,
+  "Half-open connections and sudden ends": loss,
+  Shutdown: shutdown,
+  "Clock and loop": clock,
+  "Failures of the application": failures,
 };
 
-export const CASES: readonly Case[] = Object.values(GROUPS).flat();
+export const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
+
+/** The cases by what they attack. */
+export const GROUPS: Readonly<Record<string, readonly Case[]>> = { ...SERVER_GROUPS, "The client": client };

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { createServer, type Server as HttpServer } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient, TEvents } from "@ezez-ws/core";
@@ -59,6 +60,7 @@ export class Lab {
   readonly kept = new Map<string, unknown>();
   readonly #ended = new Set<number>();
   readonly #create: CreateServer;
+  #defaults: ServerOptions = {};
 
   constructor(create: CreateServer) {
     this.#create = create;
@@ -66,13 +68,14 @@ export class Lab {
 
   /** Makes and starts the server. Gives its port. */
   async serve({ options = {}, callbacks = {} }: Setting, defaults: ServerOptions = {}): Promise<number> {
-    this.server = this.make({ ...defaults, ...options }, callbacks);
+    this.#defaults = defaults;
+    this.server = this.make(options, callbacks);
     await this.server.start();
     return this.port;
   }
 
   make(options: ServerOptions, callbacks: Partial<ServerCallbacks>): Server {
-    return this.#create({ port: 0, host: "127.0.0.1", ...options }, this.#recorded(callbacks));
+    return this.#create({ port: 0, host: "127.0.0.1", ...this.#defaults, ...options }, this.#recorded(callbacks));
   }
 
   get port(): number {
@@ -123,6 +126,24 @@ export class Lab {
     }
     const { rss, heapUsed, external } = process.memoryUsage();
     return { rss, heapUsed, external };
+  }
+
+  /** Sets the wall clock of the process by so much. */
+  skewClock(milliseconds: number): void {
+    const RealDate = Date;
+    globalThis.Date = class extends RealDate {
+      constructor(...parameters: [] | [number]) {
+        super(...(parameters.length === 0 ? ([RealDate.now() + milliseconds] as const) : parameters));
+      }
+      static override now(): number {
+        return RealDate.now() + milliseconds;
+      }
+    } as DateConstructor;
+  }
+
+  /** An HTTP server of the user's, not listening yet. */
+  httpServer(): HttpServer {
+    return createServer((_request, response) => response.end("the user's"));
   }
 
   /** Reads a file: a wait for something outside of the process. */

@@ -53,6 +53,8 @@ const labOf = async (name: string): Promise<{ lab: unknown; capabilities?: unkno
       return serverLab(await import("../../../conformance/src/rows/bun.js"));
     case "deno":
       return serverLab(await import("../../../conformance/src/rows/deno.js"));
+    case "client":
+      return { lab: new (await import("./client-lab.js")).ClientLab() };
     default:
       throw new Error(`no such program: ${name}`);
   }

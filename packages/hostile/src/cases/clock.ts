@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import type { Case } from "../case.js";
+
+const HOUR_MS = 3_600_000;
+
+export const clock: readonly Case[] = [
+  {
+    number: 73,
+    title: "The wall clock is set an hour on and two hours back: no timeout comes early or late, no reply is forgotten",
+    pace: "waits",
+    run: async (arena) => {
+      for (const skew of [HOUR_MS, -HOUR_MS]) {
+        const server = await arena.serve({
+          authTimeoutMs: 2000,
+          heartbeatIntervalMs: 2000,
+          clearAwaitingRepliesAfterMs: 60_000,
+          maxMessagesPerSecond: 200,
+        });
+        const wire = await server.authenticated();
+        await server.run((lab) => lab.client.send("question", [], () => lab.kept.set("answered", true)));
+        const [, question] = await wire.next();
+        const silent = await server.open();
+        await server.run((lab, skew: number) => lab.skewClock(skew), skew);
+        const start = performance.now();
+        assert.equal((await silent.closed(10_000)).code, 4408);
+        const took = performance.now() - start;
+        assert.ok(took > 1000 && took < 6000, `after ${took} ms`);
+        for (let i = 0; i < 100; i++) wire.event("often");
+        wire.reply(question, "answer");
+        await server.called("onMessage", 101);
+        assert.equal(await server.run((lab) => lab.kept.get("answered")), true);
+        assert.equal(wire.isOpen, true);
+      }
+    },
+  },
+  {
+    number: 74,
+    title: "The loop is blocked for 1.5 heartbeats, then the machine sleeps for five: nobody is taken for lost",
+    pace: "waits",
+    run: async (arena) => {
+      const server = await arena.serve({ heartbeatIntervalMs: 2000 });
+      const wires = await server.many(50, () => server.authenticated());
+      await server.run((lab) => lab.block(3000));
+      for (const wire of wires) assert.equal(await server.echo(wire, 1), 1);
+      server.program.signal("SIGSTOP");
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      server.program.signal("SIGCONT");
+      for (const wire of wires) assert.equal(await server.echo(wire, 2, 10_000), 2);
+      // Two more beats, at which those who have answered are known.
+      await new Promise((resolve) => setTimeout(resolve, 4500));
+      for (const wire of wires) assert.equal(await server.echo(wire, 3), 3);
+      assert.deepEqual(await server.errors(), []);
+      // Its own wait was the case's doing.
+      await server.freshCanary();
+    },
+  },
+];
