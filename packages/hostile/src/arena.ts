@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
+import { DEADLINE_MS, type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
 import type { Canaries } from "./canaries.js";
 import { Skipped } from "./case.js";
 import type { ClientLab } from "./program/client-lab.js";
@@ -63,8 +63,12 @@ export class Arena {
     this.#targets.push(target);
     await program.ready();
     const make = typeof setting === "function" ? setting.toString() : `() => ({ options: ${JSON.stringify(setting)} })`;
-    // Such a row's process ends only once the next ping of a peer that has vanished would be due.
-    const defaults = facts.keepsUntilPing ? { heartbeatIntervalMs: 5000 } : {};
+    const defaults = {
+      // Far more than a peer takes, also where the machine is busy.
+      authTimeoutMs: 30_000,
+      // Such a row's process ends only once the next ping of a peer that has vanished would be due.
+      ...(facts.keepsUntilPing ? { heartbeatIntervalMs: 5000 } : {}),
+    };
     target.port = await program.runSource(
       `(lab, { argument, defaults }) => lab.serve((${make})(lab, argument), defaults)`,
       { argument, defaults },
@@ -136,7 +140,7 @@ export class Target {
 
   async open(options?: WireOptions, port?: number): Promise<Wire> {
     const wire = this.peer(options, port);
-    const { status } = await within(wire.response, "the answer to the upgrade request", 15_000);
+    const { status } = await within(wire.response, "the answer to the upgrade request");
     if (status !== 101) throw new Error(`the upgrade was refused with ${status}`);
     return wire;
   }
@@ -148,7 +152,7 @@ export class Target {
   }
 
   async upgradeAnswer(options?: WireOptions): Promise<HttpResponse> {
-    return within(this.peer(options).response, "the answer to the upgrade request", 15_000);
+    return within(this.peer(options).response, "the answer to the upgrade request");
   }
 
   /** Opens many at once, a hundred at a time. */
@@ -182,7 +186,7 @@ export class Target {
   /** Waits until the callback was called so often. */
   async called(name: keyof Lab["counts"], times = 1, milliseconds?: number): Promise<void> {
     const source = `(lab) => lab.count(${JSON.stringify(name)})`;
-    const end = performance.now() + (milliseconds ?? 5000);
+    const end = performance.now() + (milliseconds ?? DEADLINE_MS);
     for (;;) {
       const count = await this.program.runSource<number>(source, undefined);
       if (count >= times) return;

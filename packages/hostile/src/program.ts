@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { within } from "@ezez-ws/conformance";
+import { DEADLINE_MS, within } from "@ezez-ws/conformance";
 import { build } from "esbuild";
 import { type Answer, MARK, type Request } from "./program/protocol.js";
 
@@ -125,7 +125,7 @@ export class Program<TLab> {
     call: (lab: TLab) => TResult,
     holds: (value: Awaited<TResult>) => boolean,
     what: string,
-    milliseconds = 5000,
+    milliseconds = DEADLINE_MS,
   ): Promise<Awaited<TResult>> {
     const end = performance.now() + milliseconds;
     for (;;) {
@@ -141,7 +141,7 @@ export class Program<TLab> {
   }
 
   /** Leaves the process nothing more to wait for; resolves when it has ended by itself. */
-  async exited(milliseconds = 10_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  async exited(milliseconds = 20_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     this.#child.stdin?.end();
     return within(this.#exited, `the process to end by itself\n${this.output}`, milliseconds);
   }

@@ -10,6 +10,8 @@ export interface Facts extends Capabilities {
   readonly endsSlowRequests: boolean;
   /** The socket of a peer that ends its side of TCP while `onUpgrade` decides is closed. Elsewhere it stays open. */
   readonly freesPendingUpgrades: boolean;
+  /** After the machine has slept, peers are asked once more. Elsewhere all are taken for lost, and have to come back. */
+  readonly survivesSleep: boolean;
   /** Serves the upgrades of a `node:http` server of the user's. */
   readonly takesHttpServer: boolean;
   /** Compression can be switched on. */
@@ -46,7 +48,13 @@ export const ROWS: readonly Row[] = [
     title: "Deno.serve",
     program: "deno",
     command: [DENO, "run", "-A", "--no-prompt", "--quiet"],
-    facts: { compresses: false, endsSlowRequests: false, freesPendingUpgrades: false, takesHttpServer: false },
+    facts: {
+      compresses: false,
+      endsSlowRequests: false,
+      freesPendingUpgrades: false,
+      survivesSleep: false,
+      takesHttpServer: false,
+    },
   },
   { name: "client", title: "client", program: "ws", command: [NODE], isClient: true },
 ];
@@ -76,6 +84,7 @@ export const STANDARD: Facts = {
   limitsFragments: false,
   compresses: true,
   freesPendingUpgrades: true,
+  survivesSleep: true,
   takesHttpServer: true,
   endsSlowRequests: true,
 };

@@ -13,6 +13,9 @@ import { type RowOutcomes, tableOf, withTable } from "./table.js";
 const DOCUMENT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
 const ROW_RUN = fileURLToPath(new URL("./run-row.ts", import.meta.url));
 
+// Many processes share the machine: what takes milliseconds on one of one's own can take seconds.
+const WAIT_DEADLINE_MS = "20000";
+
 const { values } = parseArgs({
   options: {
     check: { type: "boolean", default: false },
@@ -42,7 +45,10 @@ const run = (row: Row): Promise<RowOutcomes> => {
     canaryMs: Number(values["canary-ms"]),
     only: values.case.map(Number),
   };
-  const child = fork(ROW_RUN, [JSON.stringify(settings)], { execArgv: ["--import", "tsx"] });
+  const child = fork(ROW_RUN, [JSON.stringify(settings)], {
+    execArgv: ["--import", "tsx"],
+    env: { ...process.env, WAIT_DEADLINE_MS },
+  });
   const outcomes: Outcome[] = [];
   let obstacle: string | undefined;
   let hasMachine = false;

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { type AddressInfo, createServer } from "node:net";
 import { requestHttp } from "@ezez-ws/conformance";
 import type { Case } from "../case.js";
 import type { Lab, Setting } from "../program/lab.js";
 
-/** The first of the server's own clients that are no canary. */
-type Closing = Promise<unknown>;
+const freePort = async (): Promise<number> => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+};
 
 export const shutdown: readonly Case[] = [
   {
@@ -34,7 +40,7 @@ export const shutdown: readonly Case[] = [
         const wire = await server.authenticated();
         const seen = await server.run(async (lab) => {
           const { client } = lab;
-          const [first, second]: Closing[] = [lab.server.close(), lab.server.close({ timeoutMs: 10 })];
+          const [first, second] = [lab.server.close(), lab.server.close({ timeoutMs: 10 })];
           const attempt = (run: () => unknown): string => {
             try {
               return String(run());
@@ -65,7 +71,8 @@ export const shutdown: readonly Case[] = [
     title:
       "A server of the user's survives `close`, with no listener of ours; the port is free again; `start` twice rejects",
     run: async (arena) => {
-      const server = await arena.serve();
+      // On a port that was chosen by uWS, nobody can listen again while connections of before are in TIME_WAIT.
+      const server = await arena.serve({ port: await freePort() });
       const again = await server.run(async (lab) => {
         const codeOf = (error: { code: string }): string => error.code;
         const twice = await lab.server.start().then(() => "started", codeOf);
