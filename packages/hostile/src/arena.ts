@@ -104,6 +104,16 @@ export class Arena {
   }
 }
 
+/** What a busy machine may add to a time that is asserted. */
+export const MARGIN_MS = 10_000;
+
+/**
+ * Whether a peer that goes on sending sees this code. TCP resets where a peer's bytes were not all read, and then what was
+ * not delivered yet is lost, the close frame among it: such a peer sees 1006.
+ */
+export const endedUnderFlood = async (wire: Wire, code: number): Promise<boolean> =>
+  [code, 1006].includes((await wire.closing()).code);
+
 // Sockets of peers that are gone: the longest that any runtime takes to notice, and to close them.
 const BACK_MS = 20_000;
 

@@ -64,8 +64,10 @@ class Canary {
     return this.#worst;
   }
 
-  leave(): void {
+  async leave(): Promise<void> {
     this.#stopped = true;
+    this.#wire.close(1000);
+    await this.#wire.closed(2000).catch(() => undefined);
     this.#wire.destroy();
   }
 
@@ -99,7 +101,7 @@ const answerTo = async (request: CanaryRequest): Promise<Omit<CanaryAnswer, "id"
     return { canary: canaries.push(new Canary(wire, pid)) - 1 };
   }
   if ("report" in request) return { worst: canaries[request.report]?.report() ?? 0 };
-  canaries[request.leave]?.leave();
+  await canaries[request.leave]?.leave();
   return {};
 };
 

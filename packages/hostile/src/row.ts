@@ -8,10 +8,8 @@ export interface Facts extends Capabilities {
   readonly limitsFragments: boolean;
   /** A peer that takes too long over its upgrade request is ended. */
   readonly endsSlowRequests: boolean;
-  /** The socket of a peer that ends its side of TCP while `onUpgrade` decides is closed. Elsewhere it stays open. */
+  /** The socket of a peer that leaves while `onUpgrade` decides is closed. Elsewhere it can stay until the process ends. */
   readonly freesPendingUpgrades: boolean;
-  /** After the machine has slept, peers are asked once more. Elsewhere all are taken for lost, and have to come back. */
-  readonly survivesSleep: boolean;
   /** Serves the upgrades of a `node:http` server of the user's. */
   readonly takesHttpServer: boolean;
   /** Compression can be switched on. */
@@ -52,7 +50,7 @@ export const ROWS: readonly Row[] = [
       compresses: false,
       endsSlowRequests: false,
       freesPendingUpgrades: false,
-      survivesSleep: false,
+
       takesHttpServer: false,
     },
   },
@@ -84,7 +82,6 @@ export const STANDARD: Facts = {
   limitsFragments: false,
   compresses: true,
   freesPendingUpgrades: true,
-  survivesSleep: true,
   takesHttpServer: true,
   endsSlowRequests: true,
 };

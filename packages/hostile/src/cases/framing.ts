@@ -168,7 +168,7 @@ export const framing: readonly Case[] = [
     title: "200,000 pings at once: others are served meanwhile, and memory stays",
     pace: "busy",
     run: async (arena) => {
-      const server = await arena.serve();
+      const server = await arena.serve({ heartbeatIntervalMs: 30_000 });
       const wire = await server.authenticated();
       const thousand = Buffer.concat(Array.from({ length: 1000 }, () => encodeFrame(Opcode.ping, Buffer.from("?"))));
       let pongs = 0;
@@ -181,6 +181,8 @@ export const framing: readonly Case[] = [
       });
       assert.ok(grown < 64 * MiB, `grew by ${grown}`);
       assert.equal(await server.echo(wire, 1), 1);
+      wire.close(1000);
+      await wire.closed();
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { subscribe } from "node:diagnostics_channel";
 import { type ClientCallbacks, type ClientOptions, EZEZWebSocketClient } from "@ezez-ws/client";
 import type { AnyEvents } from "./lab.js";
 import { liveTimers } from "./timers.js";
@@ -10,6 +11,12 @@ export class ClientLab {
   /** Calls of callbacks: the name, and the parameters. */
   readonly calls: (readonly [name: keyof ClientCallbacks<AnyEvents>, ...parameters: unknown[]])[] = [];
   readonly kept = new Map<string, unknown>();
+  /** TCP connections that the process has begun. */
+  sockets = 0;
+
+  constructor() {
+    subscribe("net.client.socket", () => this.sockets++);
+  }
 
   connect(
     url: string,
