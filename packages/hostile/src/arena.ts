@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEADLINE_MS, type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
 import type { Canaries } from "./canaries.js";
-import { Skipped } from "./case.js";
+import { CanaryWaited, Skipped } from "./case.js";
 import type { ClientLab } from "./program/client-lab.js";
 import type { Balance, Lab, ServerOptions, Setting } from "./program/lab.js";
 import { Program } from "./program.js";
@@ -41,6 +41,11 @@ export class Arena {
     const value = this.surroundings.facts[name];
     if (value !== STANDARD[name]) this.differing.add(name);
     return value;
+  }
+
+  /** The longest that any canary waited, once the case is over. */
+  get canaryMs(): number {
+    return Math.round(Math.max(0, ...this.#targets.map(({ canaryMs }) => canaryMs)));
   }
 
   /** Random numbers, the same for the same seed. */
@@ -120,6 +125,7 @@ const BACK_MS = 20_000;
 /** A server under attack. */
 export class Target {
   port = 0;
+  canaryMs = 0;
   readonly program: Program<Lab>;
   readonly #surroundings: Surroundings;
   readonly #wires: Wire[] = [];
@@ -265,7 +271,8 @@ export class Target {
       await until(() => (socketsOf(this.port) ?? 0) <= sockets, `the server has ${sockets} sockets`, BACK_MS);
     }
     const worst = await this.canaryWaited();
-    assert.ok(worst <= canaryMs, `the canary waited for ${Math.round(worst)} ms`);
+    this.canaryMs = worst;
+    if (worst > canaryMs) throw new CanaryWaited(`the canary waited for ${Math.round(worst)} ms`);
     if (this.#canary !== undefined) await canaries.leave(this.#canary);
     await this.run(async (lab) => lab.server.close());
     const violations = await this.run((lab) => lab.violations);

@@ -15,3 +15,6 @@ export interface Case {
 
 /** A case that this row or this machine cannot run; the message says why. */
 export class Skipped extends Error {}
+
+/** The canary waited for too long. On a machine that does other things it may not have been the server's doing. */
+export class CanaryWaited extends Error {}

@@ -78,7 +78,10 @@ const run = (row: Row): Promise<RowOutcomes> => {
 };
 
 const print = (row: Row, outcome: Outcome): void => {
-  const details = outcome.result === "pass" ? outcome.differs.join(", ") : outcome.why.replaceAll("\n", "\n      ");
+  const details =
+    outcome.result === "pass"
+      ? `canary ${outcome.canaryMs} ms ${outcome.differs.join(", ")}`
+      : outcome.why.replaceAll("\n", "\n      ");
   console.log(`${outcome.result} ${row.name} ${outcome.number} (${outcome.milliseconds} ms) ${details}`);
 };
 

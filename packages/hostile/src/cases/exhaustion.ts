@@ -22,7 +22,7 @@ const latencies = async (count: number, ask: () => Promise<unknown>): Promise<nu
 export const exhaustion: readonly Case[] = [
   {
     number: 51,
-    title: "5,000 sockets that never authenticate are gone after `authTimeoutMs`, and so is their memory",
+    title: "Twice 2,500 sockets that never authenticate are gone after `authTimeoutMs`, and so is their memory",
     pace: "busy",
     run: async (arena) => {
       const server = await arena.serve({ authTimeoutMs: 4000 });

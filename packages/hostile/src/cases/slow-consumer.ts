@@ -74,7 +74,7 @@ export const slowConsumer: readonly Case[] = [
   },
   {
     number: 56,
-    title: "100 of 1,000 do not read while others are told 300 times: the other 900 get all, in order, in time",
+    title: "100 of 1,000 do not read of what is broadcast: the other 900 get all, in order, in time",
     pace: "busy",
     run: async (arena) => {
       const server = await arena.serve({ maxBackpressure: 64 * KiB });
