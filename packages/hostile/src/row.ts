@@ -4,7 +4,7 @@ import type { Capabilities } from "@ezez-ws/conformance/row";
 
 /** What else differs, and that no adapter can even out, beside the capabilities of the conformance suite. */
 export interface Facts extends Capabilities {
-  /** A message of more than 16,384 fragments closes with 1008. Elsewhere it is read, and only its size is limited. */
+  /** A message of too many fragments closes with 1008. Elsewhere it is read, and only its size is limited. */
   readonly limitsFragments: boolean;
   /** A peer that takes too long over its upgrade request is ended. */
   readonly endsSlowRequests: boolean;
@@ -50,7 +50,6 @@ export const ROWS: readonly Row[] = [
       compresses: false,
       endsSlowRequests: false,
       freesPendingUpgrades: false,
-
       takesHttpServer: false,
     },
   },
@@ -77,6 +76,7 @@ export const STANDARD: Facts = {
   keepsUrl: true,
   readsRequestLineInPieces: true,
   heartbeat: "core",
+  pacesPongs: false,
   keepsUntilPing: false,
   freesClosedSocketMs: 5000,
   limitsFragments: false,

@@ -46,13 +46,13 @@ const listen = (lab: unknown): void => {
 const labOf = async (name: string): Promise<{ lab: unknown; capabilities?: unknown }> => {
   switch (name) {
     case "ws":
-      return serverLab(await import("../../../conformance/src/rows/ws.js"));
+      return serverLab((await import("../../../conformance/src/rows/ws.js")).ws);
     case "uws":
-      return serverLab(await import("../../../conformance/src/rows/uws.js"));
+      return serverLab((await import("../../../conformance/src/rows/uws.js")).uws);
     case "bun":
-      return serverLab(await import("../../../conformance/src/rows/bun.js"));
+      return serverLab((await import("../../../conformance/src/rows/bun.js")).bun);
     case "deno":
-      return serverLab(await import("../../../conformance/src/rows/deno.js"));
+      return serverLab((await import("../../../conformance/src/rows/deno.js")).deno);
     case "client":
       return { lab: new (await import("./client-lab.js")).ClientLab() };
     default:
