@@ -13,16 +13,7 @@ const told = new Set<string>();
 
 /** Warns, once, where what the server runs on is older than it is made for. */
 export const warnIfOlder = (name: string, version: string, minimum: string): void => {
-  if (!isOlder(version, minimum) || told.has(name)) return;
+  if (version.localeCompare(minimum, "en", { numeric: true }) >= 0 || told.has(name)) return;
   told.add(name);
   tellConsole(`ezez-ws: ${name} ${version} is older than ${minimum}, the oldest that it is made for`);
-};
-
-const isOlder = (version: string, minimum: string): boolean => {
-  const [found, wanted] = [version, minimum].map((text) => text.split(/[.-]/).map(Number));
-  for (const [at, number] of (wanted ?? []).entries()) {
-    const other = found?.[at] ?? 0;
-    if (other !== number) return other < number;
-  }
-  return false;
 };

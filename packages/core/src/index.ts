@@ -44,4 +44,14 @@ export type {
 } from "./options.js";
 export { CloseCode, PROTOCOL_VERSION, RejectReason, ReservedEvent, VERSION_MISMATCH, WireLimit } from "./protocol.js";
 export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";
-export type { Acceptor, Admission, Handshake, Listener, Refusal, SendStatus, Socket, SocketHandler } from "./socket.js";
+export type {
+  Acceptor,
+  Admission,
+  Group,
+  Handshake,
+  Listener,
+  Refusal,
+  SendStatus,
+  Socket,
+  SocketHandler,
+} from "./socket.js";

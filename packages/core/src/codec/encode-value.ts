@@ -50,21 +50,9 @@ const sortedKeys = (value: object): string[] => {
   return keys;
 };
 
-// A call of a regular expression costs more than so many units do.
-const SHORT = 40;
-
-const needsEscape = (text: string): boolean => {
-  if (text.length > SHORT) return NEEDS_ESCAPE.test(text);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x20 || unit === 0x22 || unit === 0x5c || (unit >= 0xd800 && unit < 0xe000)) return true;
-  }
-  return false;
-};
-
 // The prefix needs no escape. Concatenated last, so that the test reads the flat text it was given.
 const quote = (prefix: string, text: string): string =>
-  needsEscape(text) ? `"${prefix}${JSON.stringify(text).slice(1)}` : `"${prefix}${text}"`;
+  NEEDS_ESCAPE.test(text) ? `"${prefix}${JSON.stringify(text).slice(1)}` : `"${prefix}${text}"`;
 
 /** Writes arguments as typed JSON text. An instance serves one message. */
 export class ValueEncoder {
