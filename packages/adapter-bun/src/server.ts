@@ -184,7 +184,7 @@ const answer = ({ status, headers, body }: Refusal): Response =>
 // ---- Connection
 
 const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): WebSocketHandler<SocketData> => {
-  const { perMessageDeflate = false, maxPayload = 1024 * 1024, maxBackpressure = 4 * 1024 * 1024 } = options;
+  const { perMessageDeflate = false, maxPayload = 1024 * 1024 } = options;
   return {
     perMessageDeflate,
     // Looser than the core's own limit, so that the core says 1009.
@@ -200,13 +200,8 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
       connection.handler = acceptor.accept(connection, ws.data.handshake);
     },
     message: (ws, data) => ws.data.connection?.handler?.message(data),
-    // Bun answers pings by itself and past every limit of the core's: a peer that only asks, and never reads, must not fill
-    // the memory. https://bun.com/docs/runtime/http/websockets
-    ping: (ws) => {
-      if (ws.getBufferedAmount() <= maxBackpressure) return;
-      ws.data.connection?.handler?.error(new Error("the peer sends pings and does not read"));
-      ws.terminate();
-    },
+    // Which Bun answers: https://bun.com/docs/runtime/http/websockets
+    ping: (ws, data) => ws.data.connection?.handler?.pinged(data.length),
     pong: (ws) => ws.data.connection?.handler?.pong(),
     drain: (ws) => {
       const { connection } = ws.data;

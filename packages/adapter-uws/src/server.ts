@@ -198,12 +198,7 @@ const idleTimeoutOf = (heartbeatMs = 30_000): number =>
   heartbeatMs === 0 ? LONGEST_IDLE_S : Math.min(8 + Math.ceil((4 * heartbeatMs) / 1000), LONGEST_IDLE_S);
 
 const behavior = (
-  {
-    maxPayload = 1024 * 1024,
-    maxBackpressure = 4 * 1024 * 1024,
-    heartbeatIntervalMs,
-    compression = 0,
-  }: UwsOptions & CommonOptions,
+  { maxPayload = 1024 * 1024, heartbeatIntervalMs, compression = 0 }: UwsOptions & CommonOptions,
   acceptor: Acceptor<WebSocket<unknown>>,
 ): WebSocketBehavior<UserData> => {
   const idleTimeout = idleTimeoutOf(heartbeatIntervalMs);
@@ -251,13 +246,8 @@ const behavior = (
       // The memory is uWS' own, and lent: https://github.com/uNetworking/uWebSockets.js/blob/master/docs/index.d.ts
       webSocket.getUserData().connection?.handler?.message(isBinary ? new Uint8Array(data) : textOf(data));
     },
-    // uWS answers pings by itself and past every limit of the core's: a peer that only asks, and never reads, must not fill
-    // the memory. https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketContext.h
-    ping: (webSocket) => {
-      if (webSocket.getBufferedAmount() <= maxBackpressure) return;
-      webSocket.getUserData().connection?.handler?.error(new Error("the peer sends pings and does not read"));
-      webSocket.close();
-    },
+    // Which uWS answers: https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketContext.h
+    ping: (webSocket, message) => webSocket.getUserData().connection?.handler?.pinged(message.byteLength),
     pong: (webSocket) => webSocket.getUserData().connection?.handler?.pong(),
     drain: (webSocket) => {
       const { connection } = webSocket.getUserData();

@@ -45,6 +45,8 @@ const DEFAULTS = {
   // As long as the core gives a peer that we close: ws waits 30 s for one that closed and keeps its TCP connection.
   // Not in the types of ws yet.
   closeTimeout: 2000,
+  // How many pings may wait for their pongs is the core's to limit. Not in the types of ws yet.
+  maxPendingAutoPongs: 0,
   // Promises settle between two messages that come in one TCP segment, as on every other runtime: an `onDisconnect` or
   // an `onError` is not overtaken, and a decision on the auth key that needs no I/O is there for the next message.
   allowSynchronousEvents: false,
@@ -92,22 +94,18 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   // What the core decides is kept from ws; the rest is passed on.
   const { port, host, server: theirs, noServer: _, path: _path, handleProtocols: _choose, ...wsOptions } = options;
   const protocols = new WeakMap<IncomingMessage, string | false>();
+  checkVersion();
   const wss = new WebSocketServer({
     ...DEFAULTS,
     ...fragmentsOf(options.maxPayload),
     ...wsOptions,
     noServer: true,
-    // Pings are answered here.
-    autoPong: false,
     // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
     maxPayload: backstop(options.maxPayload),
     // Called within handleUpgrade: the core has chosen by then.
     handleProtocols: (_offered, request) => protocols.get(request) ?? false,
   });
-  checkVersion(wss);
-  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) =>
-    connect(webSocket, request, acceptor, options),
-  );
+  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) => connect(webSocket, request, acceptor));
 
   // Sockets of requests that the core has not decided on. ws does not know them yet, nor does the HTTP server any more.
   const undecided = new Set<Duplex>();
@@ -171,7 +169,8 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
 
 // Before 8.23 ws kept without limit its answers to the pings of a peer that reads nothing: 132 MiB for 32 MiB of pings. The
 // option came with the limit, and has a default. Bun has a ws of its own.
-const checkVersion = ({ options }: WebSocketServer): void => {
+const checkVersion = (): void => {
+  const { options } = new WebSocketServer({ noServer: true });
   if ("maxPendingAutoPongs" in options || process.versions.bun !== undefined) return;
   throw new EZEZError("UNSAFE_VERSION", "the installed ws lets any peer fill the memory: install ws 8.23 or later");
 };
@@ -237,12 +236,7 @@ const answer = (request: IncomingMessage, socket: NetSocket, { status, headers =
 
 const BINARY = { binary: true };
 
-const connect = (
-  webSocket: WebSocket,
-  request: IncomingMessage,
-  acceptor: Acceptor<WebSocket>,
-  { autoPong, maxBackpressure = 4 * 1024 * 1024 }: WsOptions & CommonOptions,
-): void => {
+const connect = (webSocket: WebSocket, request: IncomingMessage, acceptor: Acceptor<WebSocket>): void => {
   stopAtBrokenFrame(webSocket);
   const socket = isDirect(webSocket, request)
     ? new DirectSocket(webSocket, request.socket)
@@ -254,16 +248,7 @@ const connect = (
   webSocket.on("pong", () => handler.pong());
   webSocket.on("error", (error) => handler.error(error));
   webSocket.on("close", (code, reason) => handler.close(code, reason.toString()));
-  if (autoPong === false) return;
-  // ws itself answers without end: a peer that only asks, and never reads, must not fill the memory.
-  webSocket.on("ping", (data: Buffer) => {
-    if (webSocket.bufferedAmount <= maxBackpressure) {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.pong(data);
-      return;
-    }
-    handler.error(new Error("the peer sends pings and does not read"));
-    webSocket.terminate();
-  });
+  webSocket.on("ping", (data: Buffer) => handler.pinged(data.length));
 };
 
 // Bun has a `ws` of its own, whose sockets are no network sockets.

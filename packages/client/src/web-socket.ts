@@ -39,7 +39,7 @@ export interface ClientSocket extends Socket<WebSocketLike> {
 }
 
 /** {@link SocketHandler}, and what only a client hears. */
-export interface ClientSocketHandler extends Omit<SocketHandler, "queued" | "drain"> {
+export interface ClientSocketHandler extends Omit<SocketHandler, "queued" | "drain" | "pinged"> {
   open(): void;
   /** Something that is neither text nor binary. */
   unknownData(data: unknown): void;

@@ -68,6 +68,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   // At most so many bytes wait in user space (Infinity: ask), and whether a message was refused since some do.
   #waiting = 0;
   #refused = false;
+  // Bytes of pings that came while more waited than may.
+  #unreadPings = 0;
   /** Whether it gets what the server's group sends: from the auth on, while it keeps up. */
   isGrouped = false;
   readonly #rate: TokenBucket | undefined;
@@ -214,6 +216,20 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   pong(): void {
     this.silence = 0;
+  }
+
+  pinged(byteLength: number): void {
+    const { maxBackpressure } = this.#host.options;
+    if (this.bufferedAmount <= maxBackpressure) {
+      this.#unreadPings = 0;
+      return;
+    }
+    // Runtimes answer pings past every limit of ours: a peer that only asks, and never reads, must not fill the memory. One
+    // that is slow, and asks whether we are there, is no such peer.
+    this.#unreadPings += byteLength + FRAME_HEADER;
+    if (this.#unreadPings <= maxBackpressure) return;
+    this.error(new Error("the peer sends pings and does not read"));
+    this.terminate();
   }
 
   error(cause: unknown): void {

@@ -36,6 +36,8 @@ export interface SocketHandler {
   /** Buffered bytes went to the kernel; a hint, {@link Socket.bufferedAmount} may still be above 0. */
   drain(): void;
   pong(): void;
+  /** The peer sent a ping of so many bytes, which the runtime answers. */
+  pinged(byteLength: number): void;
   /** A transport error. {@link SocketHandler.close} always follows. */
   error(error: unknown): void;
   /** Exactly once, and nothing after it. 1005: the peer gave no code. 1006: it vanished. */

@@ -368,7 +368,7 @@ describe("errors", () => {
   const without = async (callbacks: object): Promise<MemorySocket> => {
     const socket = new MemorySocket("raw", "asynchronously");
     new EZEZServer({}, { onAuthRequest: () => true, ...callbacks }, (acceptor) => {
-      socket.connect({ message() {}, queued() {}, drain() {}, pong() {}, error() {}, close() {} });
+      socket.connect({ message() {}, queued() {}, drain() {}, pong() {}, pinged() {}, error() {}, close() {} });
       queueMicrotask(() => socket.connect(acceptor.accept(socket, handshakeOf())));
       return new MemoryListener();
     });

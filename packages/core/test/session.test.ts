@@ -774,6 +774,24 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
       await end(socket);
     });
 
+    it("pings are counted only while more waits than may, and then end a peer that never reads", async () => {
+      const { open, log } = begin({ maxBackpressure: 1000 });
+      const socket = open();
+      for (let i = 0; i < 100; i++) socket.handler.pinged(125);
+      socket.bufferedAmount = 1001;
+      for (let i = 0; i < 7; i++) socket.handler.pinged(125);
+      expect(socket.log).toEqual([]);
+      socket.bufferedAmount = 1000;
+      socket.handler.pinged(0);
+      socket.bufferedAmount = 1001;
+      for (let i = 0; i < 7; i++) socket.handler.pinged(125);
+      expect(log).toEqual([]);
+      socket.handler.pinged(125);
+      await settle();
+      expect(socket.log).toEqual(["terminate"]);
+      expect(log).toEqual(["a onError TRANSPORT_ERROR transport", "a onDisconnect 1006"]);
+    });
+
     it("drain is told only where something had waited, and only while alive", async () => {
       const { server, open, log } = begin();
       const socket = open();

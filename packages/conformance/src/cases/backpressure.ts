@@ -208,4 +208,19 @@ export const backpressure: Area = ({ it, alone, row: { capabilities } }) => {
       await running.answersOthers();
     },
   );
+
+  alone("a peer that is slow, and pings now and then, is not ended for it", async (lab) => {
+    const running = await lab.start({ maxBackpressure: 64 * KiB, slowConsumer: "drop" });
+    const { wire, client } = await running.pair();
+    wire.pause();
+    const sent = fill(client);
+    for (let i = 0; i < 20; i++) wire.frame(Opcode.ping, Buffer.from(`${i}`));
+    await running.answersOthers();
+    wire.resume();
+    for (let i = 0; i < sent; i++) expect((await wire.next())[3]).toBe(i);
+    for (let i = 0; i < 20; i++) expect((await wire.nextFrame()).payload.toString()).toBe(`${i}`);
+    wire.event("b");
+    await running.called("onMessage");
+    expect(running.errors.map(({ code }) => code)).toEqual(["SLOW_CONSUMER"]);
+  });
 };

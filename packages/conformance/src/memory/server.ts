@@ -70,8 +70,8 @@ const bind = (
     };
     stream.write(response({ status: 101, headers }));
     // Looser than the core's own limit, as adapters have it.
-    const { maxPayload = MiB, maxBackpressure = 4 * MiB } = options;
-    const limits = { maxPayload: 2 * maxPayload, maxBackpressure };
+    const { maxPayload = MiB } = options;
+    const limits = { maxPayload: 2 * maxPayload };
     const accept = (socket: Socket<MemoryWebSocket>): SocketHandler => acceptor.accept(socket, handshake);
     const webSocket = new MemoryWebSocket(stream, { ...limits, closesSynchronously }, accept);
     stream.on("close", () => members.delete(webSocket));

@@ -9,8 +9,6 @@ const LINGER_MS = 2000;
 export interface MemoryWebSocketOptions {
   /** A larger message is refused at its header. */
   readonly maxPayload: number;
-  /** A peer that pings while more than this waits for it is ended. */
-  readonly maxBackpressure: number;
   /** Counts as closed within `close`, or once the peer has finished the closing handshake. */
   readonly closesSynchronously: boolean;
 }
@@ -139,7 +137,7 @@ export class MemoryWebSocket {
     else if (opcode === Opcode.pong) this.#handler.pong();
     else if (opcode === Opcode.ping) {
       if (this.#state === "open") this.#frame(Opcode.pong, payload);
-      if (this.#stream.writableLength > this.#options.maxBackpressure) this.#neverReads();
+      this.#handler.pinged(payload.length);
     } else this.#receiveData(frame);
   }
 
@@ -187,11 +185,6 @@ export class MemoryWebSocket {
     if (this.#state === "open") this.#frame(Opcode.close, closePayload(code));
     this.#end();
     this.#gone(1006, "");
-  }
-
-  #neverReads(): void {
-    this.#handler.error(new Error("pongs that nobody reads"));
-    this.#terminate();
   }
 
   #terminate(): void {
