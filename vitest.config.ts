@@ -14,7 +14,7 @@ export default defineConfig({
   },
   test: {
     // Most of the time goes to waiting for sockets; the default on two cores is one worker.
-    maxWorkers: 2,
+    maxWorkers: 3,
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "bench/test/**/*.test.ts", "test/**/*.test.ts"],
     coverage: {
       provider: "v8",
