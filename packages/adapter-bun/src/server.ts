@@ -103,7 +103,6 @@ const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>
   let ours: BunServer | null = null;
 
   const upgrade = async (request: Request, server: BunServer): Promise<Response | undefined> => {
-    servers.add(server);
     // Now: once the peer is gone, and after the upgrade, Bun no longer tells its address.
     const handshake = handshakeOf(request, server);
     if (!isUpgrade(request)) return answer(acceptor.refuse(handshake.url));
@@ -111,7 +110,10 @@ const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>
     if (!("accepted" in admission)) return answer(admission);
     // Bun takes the first protocol that is offered, unless there is a header; an empty one means none.
     const headers = { "Sec-WebSocket-Protocol": admission.protocol ?? "" };
-    if (server.upgrade(request, { data: { handshake }, headers })) return undefined;
+    if (server.upgrade(request, { data: { handshake }, headers })) {
+      servers.add(server);
+      return undefined;
+    }
     // The peer is gone, or its key is wrong. A wrong version Bun has answered itself, with 426.
     return answer({ status: 400, body: "Bad Request\n" });
   };
@@ -221,7 +223,7 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
 class Connection implements Socket<BunSocket> {
   handler: SocketHandler | undefined;
   /** The close that waits for the buffer to drain. */
-  end: (() => void) | undefined;
+  end: (() => unknown) | undefined;
   readonly #compress: boolean;
 
   constructor(
@@ -245,8 +247,9 @@ class Connection implements Socket<BunSocket> {
   close(code: number, reason: string): void {
     // Bun reports the close within close(). What is buffered then it goes on writing for about 4 s, or until the process
     // ends, and drops the rest and the close frame with it. Here it waits first; the core ends that in time.
-    this.end = () => this.raw.close(code, reason);
-    if (this.bufferedAmount === 0) this.end();
+    const end = (): unknown => this.raw.close(code, reason);
+    if (this.bufferedAmount === 0) end();
+    else this.end = end;
   }
 
   terminate(): void {

@@ -273,7 +273,7 @@ class Connection implements Socket<WebSocket<unknown>> {
   /** Every method of a closed WebSocket throws. */
   isOpen = true;
   /** The close that waits for the buffer to drain. */
-  end: (() => void) | undefined;
+  end: (() => unknown) | undefined;
   readonly #compress: boolean;
 
   constructor(
@@ -296,8 +296,9 @@ class Connection implements Socket<WebSocket<unknown>> {
     if (!this.isOpen) return;
     // It calls close() before it returns, and after it there is no terminating a peer that does not read: so not while
     // bytes are waiting.
-    this.end = () => this.raw.end(code, reason);
-    if (this.bufferedAmount === 0) this.end();
+    const end = (): unknown => this.raw.end(code, reason);
+    if (this.bufferedAmount === 0) end();
+    else this.end = end;
   }
 
   terminate(): void {

@@ -9,8 +9,14 @@ import type { WebSocket } from "ws";
 const MOST_CORKED = 64 * 1024;
 
 // A message that ws hands over comes a turn after the one before it (`allowSynchronousEvents: false`), so that replies to
-// what came in one TCP segment are spread over turns: wait while each has one, but not for ever.
-const MOST_TURNS = 32;
+// what came in one TCP segment are spread over turns. While each turn has one they wait for each other, but not for longer
+// than this: a turn can take any time. Milliseconds.
+const LONGEST_WAIT = 2;
+
+// TLS takes whatever it is given a turn later: only more than this is taken for waiting. Bytes.
+const TLS_TURN = 64 * 1024;
+
+const EMPTY = Buffer.alloc(0);
 
 let dirty: DirectSocket[] = [];
 
@@ -18,7 +24,8 @@ const endTurn = (): void => {
   const writers = dirty;
   dirty = [];
   framed = undefined;
-  for (const writer of writers) if (!writer.endTurn()) dirty.push(writer);
+  const now = performance.now();
+  for (const writer of writers) if (!writer.endTurn(now)) dirty.push(writer);
   if (dirty.length > 0) setImmediate(endTurn);
 };
 
@@ -56,46 +63,56 @@ export class DirectSocket implements Socket<WebSocket> {
   handler: SocketHandler | undefined;
   readonly #socket: NetSocket;
   readonly #written: () => void;
-  // Bytes that wait for the end of the turn, and whether any wait for the kernel.
+  readonly #slack: number;
+  // Bytes that are corked, and since when.
   #corked = 0;
-  #waiting = false;
-  #isDirty = false;
+  #since = 0;
   #wroteThisTurn = false;
-  #turns = 0;
+  /** Some bytes wait for the kernel; then nothing is corked. */
+  #isCongested = false;
+  #isDirty = false;
+  #looksAgain = false;
 
   constructor(
     readonly raw: WebSocket,
     socket: NetSocket,
   ) {
     this.#socket = socket;
+    this.#slack = "encrypted" in socket ? TLS_TURN : 0;
     this.#written = () => {
-      if (!this.#waiting || socket.writableLength > 0) return;
-      this.#waiting = false;
+      // What was written to a socket that is destroyed has not gone anywhere.
+      if (!this.#isCongested || socket.destroyed) return;
+      if (socket.writableLength > 0) {
+        this.#lookAgain();
+        return;
+      }
+      this.#isCongested = false;
       this.handler?.drain();
     };
   }
 
   get bufferedAmount(): number {
-    return this.#socket.writableLength - this.#corked;
+    return this.#corked > 0 ? 0 : this.#socket.writableLength;
   }
 
   send(message: Uint8Array): SendStatus {
     if (this.raw.readyState !== this.raw.OPEN) return "dropped";
-    if (this.#waiting) {
-      this.#write(message, this.#written);
+    this.#markDirty();
+    if (this.#isCongested) {
+      this.#socket.write(framedOnce(message), this.#written);
       return "queued";
     }
-    if (this.#corked > 0) this.#write(message);
+    if (this.#corked > 0) this.#socket.write(framedOnce(message));
     else {
       this.#socket.cork();
+      this.#since = performance.now();
       // Once for all that is corked: the callbacks of what is written together come together.
-      this.#write(message, this.#written);
-      this.#markDirty();
+      this.#socket.write(framedOnce(message), this.#written);
     }
     this.#corked = this.#socket.writableLength;
     this.#wroteThisTurn = true;
     if (this.#corked > MOST_CORKED) this.#flush();
-    return this.#waiting ? "queued" : "sent";
+    return this.#isCongested ? "queued" : "sent";
   }
 
   close(code: number, reason: string): void {
@@ -104,6 +121,7 @@ export class DirectSocket implements Socket<WebSocket> {
   }
 
   terminate(): void {
+    this.#flush();
     this.raw.terminate();
   }
 
@@ -112,13 +130,12 @@ export class DirectSocket implements Socket<WebSocket> {
   }
 
   /** Whether all was handed over: false where more may come in the next turn. */
-  endTurn(): boolean {
-    if (this.#corked > 0 && this.#wroteThisTurn && ++this.#turns < MOST_TURNS) {
+  endTurn(now: number): boolean {
+    if (this.#corked > 0 && this.#wroteThisTurn && now - this.#since < LONGEST_WAIT) {
       this.#wroteThisTurn = false;
       return false;
     }
     this.#isDirty = false;
-    this.#turns = 0;
     this.#flush();
     return true;
   }
@@ -127,12 +144,18 @@ export class DirectSocket implements Socket<WebSocket> {
     if (this.#corked === 0) return;
     this.#corked = 0;
     this.#socket.uncork();
-    this.#waiting = this.#socket.writableLength > 0;
-    if (this.#waiting) this.handler?.queued();
+    this.#isCongested = this.#socket.writableLength > this.#slack;
+    if (this.#isCongested) this.handler?.queued();
   }
 
-  #write(message: Uint8Array, written?: () => void): void {
-    this.#socket.write(framedOnce(message), written);
+  // What ws has written itself, pongs say, is still to go, and tells nobody.
+  #lookAgain(): void {
+    if (this.#looksAgain) return;
+    this.#looksAgain = true;
+    this.#socket.write(EMPTY, () => {
+      this.#looksAgain = false;
+      this.#written();
+    });
   }
 
   #markDirty(): void {

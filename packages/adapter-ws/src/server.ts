@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import { type ListenOptions, Socket as NetSocket } from "node:net";
+import type { ListenOptions, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Acceptor,
@@ -94,6 +94,7 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
   // What the core decides is kept from ws; the rest is passed on.
   const { port, host, server: theirs, noServer: _, path: _path, handleProtocols: _choose, ...wsOptions } = options;
   const protocols = new WeakMap<IncomingMessage, string | false>();
+  const direct = new WeakSet<IncomingMessage>();
   checkVersion();
   const wss = new WebSocketServer({
     ...DEFAULTS,
@@ -105,7 +106,9 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
     // Called within handleUpgrade: the core has chosen by then.
     handleProtocols: (_offered, request) => protocols.get(request) ?? false,
   });
-  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) => connect(webSocket, request, acceptor));
+  wss.on("connection", (webSocket: WebSocket, request: IncomingMessage) =>
+    connect(webSocket, request, direct.has(request), acceptor),
+  );
 
   // Sockets of requests that the core has not decided on. ws does not know them yet, nor does the HTTP server any more.
   const undecided = new Set<Duplex>();
@@ -126,6 +129,8 @@ const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>)
       return;
     }
     protocols.set(request, admission.protocol ?? false);
+    // Not where the user wraps the network socket, or what ws sends.
+    if (socket === request.socket && wsOptions.WebSocket === undefined) direct.add(request);
     socket.off("error", ignore);
     wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
   };
@@ -236,11 +241,18 @@ const answer = (request: IncomingMessage, socket: NetSocket, { status, headers =
 
 const BINARY = { binary: true };
 
-const connect = (webSocket: WebSocket, request: IncomingMessage, acceptor: Acceptor<WebSocket>): void => {
+const connect = (
+  webSocket: WebSocket,
+  request: IncomingMessage,
+  isDirect: boolean,
+  acceptor: Acceptor<WebSocket>,
+): void => {
   stopAtBrokenFrame(webSocket);
-  const socket = isDirect(webSocket, request)
-    ? new DirectSocket(webSocket, request.socket)
-    : new IndirectSocket(webSocket);
+  // Frames go straight to the network socket where ws has to compress none.
+  const socket =
+    isDirect && !IS_BUN && webSocket.extensions === ""
+      ? new DirectSocket(webSocket, request.socket)
+      : new IndirectSocket(webSocket, request.socket);
   const handler = acceptor.accept(socket, handshakeOf(request));
   socket.handler = handler;
   // `binaryType` is nodebuffer by default, and stays so: the data is one Buffer.
@@ -254,20 +266,23 @@ const connect = (webSocket: WebSocket, request: IncomingMessage, acceptor: Accep
 // Bun has a `ws` of its own, whose sockets are no network sockets.
 const IS_BUN = process.versions.bun !== undefined;
 
-/** Whether frames can go straight to the network socket: ws has to compress none. */
-const isDirect = (webSocket: WebSocket, { socket }: IncomingMessage): boolean =>
-  !IS_BUN && webSocket.extensions === "" && socket instanceof NetSocket;
+// ws compresses, and TLS encrypts, whatever it is given a turn later: only more than this is taken for waiting. Bytes.
+const TURN_BYTES = IS_BUN ? 0 : 64 * 1024;
 
 /** A connection to which ws writes. */
 class IndirectSocket implements Socket<WebSocket> {
   handler: SocketHandler | undefined;
-  #congested = false;
+  #isCongested = false;
   readonly #written: () => void;
 
-  constructor(readonly raw: WebSocket) {
+  constructor(
+    readonly raw: WebSocket,
+    socket: NetSocket,
+  ) {
     this.#written = () => {
-      if (!this.#congested || raw.bufferedAmount > 0) return;
-      this.#congested = false;
+      // What was written to a socket that is destroyed has not gone anywhere.
+      if (!this.#isCongested || socket.destroyed || raw.bufferedAmount > 0) return;
+      this.#isCongested = false;
       this.handler?.drain();
     };
   }
@@ -281,8 +296,8 @@ class IndirectSocket implements Socket<WebSocket> {
     // ws has no drain event; its callback comes when the bytes were written.
     // What it compresses it keeps.
     this.raw.send(Buffer.from(bytes), BINARY, this.#written);
-    this.#congested = this.raw.bufferedAmount > 0;
-    return this.#congested ? "queued" : "sent";
+    if (this.raw.bufferedAmount > TURN_BYTES) this.#isCongested = true;
+    return this.#isCongested ? "queued" : "sent";
   }
 
   close(code: number, reason: string): void {

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
-import { encode, encodeFrame, Opcode, Wire } from "@ezez-ws/conformance";
+import { Duplex } from "node:stream";
+import { encode, encodeFrame, gate, Opcode, Wire, within } from "@ezez-ws/conformance";
 import { afterEach, expect, it, vi } from "vitest";
-import { type EchoServer, echoServer } from "./harness.js";
+import { type EchoServer, echoServer, theirServer } from "./harness.js";
 
 let server: EchoServer;
 
@@ -27,10 +29,21 @@ const spyOnWrites = (): number[] => {
   return sizes;
 };
 
-const start = async (): Promise<Wire> => {
-  ({ server } = echoServer({ port: 0, host: "127.0.0.1" }));
+const start = async (...[options, callbacks]: Partial<Parameters<typeof echoServer>>): Promise<Wire> => {
+  ({ server } = echoServer({ port: 0, host: "127.0.0.1", ...options }, callbacks));
   await server.start();
   return Wire.authenticated(server.address()?.port ?? 0);
+};
+
+/** Sends until bytes wait for the kernel; returns how many messages. */
+const congest = (client: EchoServer["clients"][number] | undefined): number => {
+  const text = "x".repeat(64 * 1024);
+  let sent = 0;
+  while (client?.bufferedAmount === 0) {
+    client.send("answer", [text]);
+    sent++;
+  }
+  return sent;
 };
 
 it("writes all that one turn of the loop sends at once, pings and broadcasts among it, in order", async () => {
@@ -64,4 +77,91 @@ it("waits for no end of the turn where much was sent, and loses nothing at a clo
   client?.disconnect(4000, "bye");
   for (let i = 0; i < 20; i++) expect((await wire.next()).at(-1)).toBe(text);
   expect(await wire.closed()).toEqual({ code: 4000, reason: "bye" });
+});
+
+it("does not let what one turn sends wait for turns that take long", async () => {
+  const wire = await start();
+  const writes = spyOnWrites();
+  const [client] = server.clients;
+  for (let i = 0; i < 10; i++) {
+    client?.send("answer", [`${i}`]);
+    const end = performance.now() + 5;
+    while (performance.now() < end);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let i = 0; i < 10; i++) expect((await wire.next()).at(-1)).toBe(`${i}`);
+  expect(writes.length).toBeGreaterThan(4);
+});
+
+it("tells of a drain where pongs of ws went last", async () => {
+  let drains = 0;
+  const drained = gate<void>();
+  const wire = await start(
+    { maxBackpressure: 64 * 1024 * 1024 },
+    {
+      onDrain: () => {
+        drains++;
+        drained.open();
+      },
+    },
+  );
+  wire.pause();
+  const sent = congest(server.clients[0]);
+  for (let i = 0; i < 50; i++) wire.frame(Opcode.ping, Buffer.alloc(100));
+  // All of them were read, and answered behind the messages.
+  const other = await Wire.authenticated(server.address()?.port ?? 0);
+  other.event("ask", "x");
+  await other.next();
+  wire.resume();
+  for (let i = 0; i < sent; i++) await wire.next();
+  await within(drained.passed, "onDrain");
+  expect(drains).toBe(1);
+});
+
+it("tells of no drain where the peer is gone", async () => {
+  const log: string[] = [];
+  const gone = gate<void>();
+  const wire = await start(
+    { maxBackpressure: 64 * 1024 * 1024 },
+    {
+      onDrain: () => log.push("onDrain"),
+      onDisconnect: (_client, code) => {
+        log.push(`onDisconnect ${code}`);
+        gone.open();
+      },
+    },
+  );
+  wire.pause();
+  congest(server.clients[0]);
+  wire.reset();
+  await within(gone.passed, "onDisconnect");
+  expect(log).toEqual(["onDisconnect 1006"]);
+});
+
+it("keeps to the stream that handleUpgrade was given", async () => {
+  const { http, port } = await theirServer();
+  ({ server } = echoServer({ noServer: true }));
+  await server.start();
+  let through = "";
+  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const wrapper = new Duplex({
+      read: () => undefined,
+      write: (chunk, _encoding, done) => {
+        through += chunk.toString("latin1");
+        socket.write(chunk, done);
+      },
+      final: (done) => void socket.end(done),
+    });
+    socket.on("data", (chunk) => wrapper.push(chunk));
+    socket.on("end", () => wrapper.push(null));
+    server.handleUpgrade(request, wrapper, head);
+  });
+  const wire = await Wire.authenticated(port);
+  wire.event("ask", "through");
+  expect((await wire.next()).at(-1)).toBe("through");
+  expect(through).toContain("auth-ok");
+  expect(through).toContain("through");
+  wire.destroy();
+  http.closeAllConnections();
+  http.close();
 });

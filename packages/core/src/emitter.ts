@@ -29,7 +29,7 @@ export class Emitter<TEvent> {
     this.#mitt ??= mitt();
     const type = typeOf(eventName);
     const handler: Registered<TEvent> = (event) => {
-      if (handler.once === true) this.#mitt?.off(type, handler);
+      if (handler.once === true) this.#remove(type, handler);
       this.#call(handler.listener, handler.context, event);
     };
     // On the function itself: a WeakMap for each connection makes every scavenge of the heap walk all of them, 2 to 15 ms
@@ -50,9 +50,14 @@ export class Emitter<TEvent> {
     for (const handler of [...handlers]) {
       if (listener !== undefined && listener !== handler.listener) continue;
       if (context !== undefined && context !== handler.context) continue;
-      if (once === undefined || once === handler.once) emitter.off(type, handler);
+      if (once === undefined || once === handler.once) this.#remove(type, handler);
     }
-    if (handlers.length === 0) emitter.all.delete(type);
+  }
+
+  // With its list where that is empty then: event names may be made up as one goes.
+  #remove(type: string | symbol, handler: Handler<TEvent>): void {
+    this.#mitt?.off(type, handler);
+    if (this.#mitt?.all.get(type)?.length === 0) this.#mitt.all.delete(type);
   }
 
   emit(eventName: string, event: TEvent): void {

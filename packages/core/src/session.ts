@@ -1,4 +1,5 @@
 import { type AuthEvent, type AuthState, authStep } from "./auth.js";
+import { Backpressure } from "./backpressure.js";
 import { type AnyReply, Channel, type ChannelOwner } from "./channel.js";
 import { byteLengthOf } from "./codec/text.js";
 import type { EventName, EZEZServerClient, Ids, Listen, OnReply, Reply, SendArguments, TEvents } from "./contract.js";
@@ -8,7 +9,7 @@ import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
 import { MessageQueue } from "./message-queue.js";
 import type { Callbacks, ResolvedOptions } from "./options.js";
 import { CLOSE_REASON_BYTES, CloseCode, ReservedEvent } from "./protocol.js";
-import type { Group, Handshake, Socket, SocketHandler } from "./socket.js";
+import type { Group, Handshake, SendStatus, Socket, SocketHandler } from "./socket.js";
 import { TokenBucket } from "./token-bucket.js";
 
 /** What a session asks of its server. */
@@ -40,9 +41,6 @@ const FIRST_IDS = 2 ** 31 - 1;
 // Room for all reasons but those with a long version: 40 bytes of ASCII, and 27 units of at most 3 bytes, of 123.
 const CLOSE_REASON_LENGTH = 67;
 
-// The longest that a server's frame has (RFC 6455 section 5.2). Bytes.
-const FRAME_HEADER = 10;
-
 let tellingSlowConsumer = false;
 
 let connections = 0;
@@ -65,13 +63,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   #transportClosed = false;
   // A random start, so that a client's late answer over its next connection matches nothing there.
   #lastId = Math.floor(Math.random() * FIRST_IDS);
-  // At most so many bytes wait in user space (Infinity: ask), and whether a message was refused since some do.
-  #waiting = 0;
-  #refused = false;
-  // Bytes of pings that came while more waited than may.
-  #unreadPings = 0;
-  /** Whether it gets what the server's group sends: from the auth on, while it keeps up. */
-  isGrouped = false;
+  readonly #backpressure: Backpressure;
+  #isGrouped = false;
   readonly #rate: TokenBucket | undefined;
   /** Heartbeats since anything was received. */
   silence = 0;
@@ -80,6 +73,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#host = host;
     this.#socket = socket;
     this.#channel = new Channel(host.codec, this, host.options);
+    this.#backpressure = new Backpressure(this, host.options.maxBackpressure);
     const { maxMessagesPerSecond } = host.options;
     this.#rate = maxMessagesPerSecond === Infinity ? undefined : new TokenBucket(maxMessagesPerSecond);
     this.request = request;
@@ -202,14 +196,11 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   queued(): void {
-    this.#waiting = Infinity;
+    this.#backpressure.queued();
   }
 
   drain(): void {
-    if (this.#waiting === 0 || this.bufferedAmount > 0) return;
-    this.#waiting = 0;
-    this.#refused = false;
-    if (!this.#alive) return;
+    if (!this.#backpressure.drained() || !this.#alive) return;
     if (this.authenticated) this.joinGroup();
     this.#tell("onDrain");
   }
@@ -219,15 +210,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   pinged(byteLength: number): void {
-    const { maxBackpressure } = this.#host.options;
-    if (this.bufferedAmount <= maxBackpressure) {
-      this.#unreadPings = 0;
-      return;
-    }
-    // Runtimes answer pings past every limit of ours: a peer that only asks, and never reads, must not fill the memory. One
-    // that is slow, and asks whether we are there, is no such peer.
-    this.#unreadPings += byteLength + FRAME_HEADER;
-    if (this.#unreadPings <= maxBackpressure) return;
+    if (!this.#backpressure.pinged(byteLength)) return;
     this.error(new Error("the peer sends pings and does not read"));
     this.terminate();
   }
@@ -256,34 +239,36 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   transmit(bytes: Uint8Array): boolean {
     if (!this.#alive) return this.#notSent();
-    if (!this.#hasRoom()) return this.#refuse(this.#waiting);
-    const status = this.#socket.send(bytes);
-    if (status === "sent") this.#waiting = 0;
-    else if (status === "queued") this.queued();
-    return status === "dropped" ? this.#notSent() : true;
+    if (!this.#backpressure.hasRoom()) return this.#refuse();
+    return this.#write(bytes) === "dropped" ? this.#notSent() : true;
   }
 
   // Receiving, for broadcasts
 
+  /** Whether it gets what the server's group sends: from the auth on, while it keeps up. */
+  get isGrouped(): boolean {
+    return this.#isGrouped;
+  }
+
   takesWithGroup(byteLength: number): boolean {
-    if (!this.#hasRoom()) {
-      this.leaveGroup();
-      return false;
+    if (this.#backpressure.hasRoom()) {
+      this.#backpressure.sentWithGroup(byteLength);
+      return true;
     }
-    this.#waiting += byteLength + FRAME_HEADER;
-    return true;
+    this.leaveGroup();
+    return false;
   }
 
   joinGroup(): void {
     const { group } = this.#host;
-    if (group === undefined || this.isGrouped) return;
-    this.isGrouped = true;
+    if (group === undefined || this.#isGrouped) return;
+    this.#isGrouped = true;
     group.add(this.#socket.raw);
   }
 
   leaveGroup(): void {
-    if (!this.isGrouped) return;
-    this.isGrouped = false;
+    if (!this.#isGrouped) return;
+    this.#isGrouped = false;
     if (!this.#transportClosed) this.#host.group?.delete(this.#socket.raw);
   }
 
@@ -369,7 +354,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
         this.#accept();
         break;
       case "reject":
-        this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authRejected, effect.reason));
+        this.#write(this.#host.codec.encodeReserved(ReservedEvent.authRejected, effect.reason));
         this.#end(effect.code, effect.reason.slice(0, CLOSE_REASON_LENGTH));
         this.#tell("onAuthRejected", effect.reason);
         break;
@@ -400,7 +385,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     const queued = this.#queue ?? [];
     this.#queue = undefined;
     this.#host.moved(this, "open");
-    this.#socket.send(this.#host.codec.encodeReserved(ReservedEvent.authOk));
+    this.#write(this.#host.codec.encodeReserved(ReservedEvent.authOk));
     this.joinGroup();
     this.#tell("onAuthOk");
     for (const bytes of queued) {
@@ -409,11 +394,10 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     }
   }
 
-  // Asks the transport only where more may wait than is allowed: on some that costs as much as sending.
-  #hasRoom(): boolean {
-    const { maxBackpressure } = this.#host.options;
-    if (this.#waiting > maxBackpressure) this.#waiting = this.#socket.bufferedAmount;
-    return this.#waiting <= maxBackpressure;
+  #write(bytes: Uint8Array): SendStatus {
+    const status = this.#socket.send(bytes);
+    this.#backpressure.sent(status);
+    return status;
   }
 
   #notSent(): false {
@@ -423,13 +407,13 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     return false;
   }
 
-  #refuse(buffered: number): false {
+  #refuse(): false {
     const { slowConsumer, maxBackpressure } = this.#host.options;
     const message = `more than ${maxBackpressure} bytes wait for the peer to read`;
-    const again = this.#refused;
+    const again = this.#backpressure.hasRefused;
     // Before any code of the user's, which may send in its turn, to this client too.
-    this.#refused = true;
-    if (typeof slowConsumer === "function") this.#tellSlowConsumer(slowConsumer, buffered);
+    this.#backpressure.hasRefused = true;
+    if (typeof slowConsumer === "function") this.#tellSlowConsumer(slowConsumer);
     else if (again) return false;
     else if (slowConsumer === "disconnect") this.#fail("SLOW_CONSUMER", message);
     else this.#report("SLOW_CONSUMER", message, "send");
@@ -437,10 +421,10 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   // Not of what it sends itself: with several slow clients a function that broadcasts would never come to an end.
-  #tellSlowConsumer(slowConsumer: (client: this, bufferedAmount: number) => unknown, buffered: number): void {
+  #tellSlowConsumer(slowConsumer: (client: this, bufferedAmount: number) => unknown): void {
     if (tellingSlowConsumer) return;
     tellingSlowConsumer = true;
-    this.#host.run(this, "slowConsumer", () => slowConsumer(this, buffered));
+    this.#host.run(this, "slowConsumer", () => slowConsumer(this, this.bufferedAmount));
     tellingSlowConsumer = false;
   }
 

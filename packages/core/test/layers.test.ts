@@ -18,7 +18,7 @@ const layers = [
   ["frame"],
   ["replies", "emitter", "auth"],
   ["channel"],
-  ["options", "admission", "handshake", "deadlines", "message-queue", "token-bucket"],
+  ["options", "admission", "handshake", "deadlines", "message-queue", "token-bucket", "backpressure"],
   ["session"],
   ["heartbeat", "broadcast"],
   ["server"],
