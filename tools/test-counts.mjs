@@ -1,4 +1,4 @@
-// Reads vitest's JSON report: prints "passed failed skipped", then a line for each skipped test.
+// Reads vitest's JSON report: prints "passed failed skipped", then a line for each failed and each skipped test.
 import { readFileSync } from "node:fs";
 
 const report = JSON.parse(readFileSync(process.argv[2], "utf8"));
@@ -12,4 +12,6 @@ const skipped = withStatus("pending", "skipped", "todo", "disabled");
 const brokenFiles = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
 
 console.log(passed.length, failed.length + brokenFiles.length, skipped.length);
+for (const test of failed) console.log(`failed: ${test.fullName}`);
+for (const file of brokenFiles) console.log(`failed: ${file.name}`);
 for (const test of skipped) console.log(`skipped: ${test.fullName}`);
