@@ -1,7 +1,8 @@
+import { metricOf } from "./metrics.js";
 import type { Cell } from "./results.js";
 import { SERVERS } from "./servers.js";
 
-/** The least throughput per CPU against the raw control, by server, then by metric. */
+/** The least throughput per CPU, against the raw control or against itself where nothing is piled up, by server, then by metric. */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Half of what was measured: noise stays above it, a lost optimisation does not. */
@@ -9,10 +10,12 @@ const SHARE = 0.5;
 
 const controlOf = (server: string): string | undefined => SERVERS.find(({ name }) => name === server)?.control;
 
-/** Against its control, or undefined for a control itself. */
-const ratioOf = ({ server, ratios }: Cell): number | undefined => {
+/** In throughput per CPU; undefined for a control itself, and for memory. */
+const ratioOf = ({ server, metric, ratios }: Cell): number | undefined => {
   const control = controlOf(server);
-  return control === undefined ? undefined : ratios[control]?.median;
+  const { compare } = metricOf(metric);
+  if (control === undefined || compare === "difference") return undefined;
+  return compare === "growth" && ratios.base !== undefined ? 1 / ratios.base.median : ratios[control]?.median;
 };
 
 /** Floors from a run. */
@@ -36,8 +39,7 @@ export const regressions = (cells: readonly Cell[], floors: Floors, skipped: rea
         const ratio = cell === undefined ? undefined : ratioOf(cell);
         if (ratio === undefined || Number.isNaN(ratio)) return [`${server}, ${metric}: not measured`];
         if (ratio >= floor) return [];
-        return [
-          `${server}, ${metric}: ${ratio.toFixed(2)} x ${controlOf(server)} per CPU, less than the floor of ${floor}`,
-        ];
+        const rival = metricOf(metric).compare === "growth" ? "what it is alone," : controlOf(server);
+        return [`${server}, ${metric}: ${ratio.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`];
       }),
     );

@@ -25,6 +25,7 @@ export const METRICS: readonly Metric[] = [
   { name: "rss", title: "5,000 idle, RSS per connection", unit: "KiB", compare: "difference" },
   { name: "heap", title: "5,000 idle, heap per connection", unit: "KiB", compare: "difference" },
   { name: "idle+busy", title: "small, 50 busy beside 5,000 idle", unit: "us", compare: "growth" },
+  { name: "idle+connect", title: "connect and leave beside 5,000 idle", unit: "us", compare: "growth" },
   { name: "pending", title: "reply, 100,000 others pending", unit: "us", compare: "growth" },
 ];
 

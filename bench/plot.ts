@@ -1,11 +1,6 @@
-/** Draws results/latest.json for the documents: `pnpm bench:plot`. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { METRICS } from "./metrics.js";
 import type { Cell, Results } from "./results.js";
 import { SERVERS } from "./servers.js";
-
-const RESULTS = new URL("results/latest.json", import.meta.url);
-const IMAGE = new URL("../docs/images/bench.svg", import.meta.url);
 
 const WIDTH = 960;
 const MARGIN = 16;
@@ -75,8 +70,8 @@ const bar = (cell: Cell | undefined, control: string, x: number, y: number, scal
   ].join("");
 };
 
-/** Throughput per CPU against the raw controls, a panel for each. */
-const draw = ({ cells, machine, date }: Results): string => {
+/** Throughput per CPU against the raw controls, a panel for each, as SVG. */
+export const draw = ({ cells, machine, date }: Results): string => {
   const metrics = METRICS.filter(
     ({ name, compare }) => compare === "throughput" && cells.some(({ metric }) => metric === name),
   );
@@ -128,5 +123,3 @@ const draw = ({ cells, machine, date }: Results): string => {
     "",
   ].join("\n");
 };
-
-writeFileSync(IMAGE, draw(JSON.parse(readFileSync(RESULTS, "utf8")) as Results));

@@ -11,7 +11,7 @@ import { profileFlags, topOf } from "./profile.js";
 import { cellsOf, type Results } from "./results.js";
 import { SERVERS, serversOf, whyNot } from "./servers.js";
 import { tableOf } from "./table.js";
-import { QUICK, WORKLOADS } from "./workloads.js";
+import { GUARDED, QUICK, WORKLOADS } from "./workloads.js";
 
 const FAMILIES = "ws,uws,bun";
 
@@ -40,9 +40,10 @@ const FLOORS = path("floors.json");
 const hasFloors = options.guard || options["write-floors"];
 const isQuick = options.quick || hasFloors;
 
-const names = options.only?.split(",") ?? (isQuick ? QUICK : WORKLOADS.map(({ name }) => name));
+const standard = hasFloors ? GUARDED : isQuick ? QUICK : WORKLOADS.map(({ name }) => name);
+const names = options.only?.split(",") ?? standard;
 if (hasFloors && (options.only !== undefined || options.servers !== FAMILIES)) {
-  throw new Error("the floors are of all quick workloads on all servers: neither --only nor --servers");
+  throw new Error("the floors are of certain workloads on all servers: neither --only nor --servers");
 }
 const unknown = names.find((name) => !WORKLOADS.some((workload) => workload.name === name));
 if (unknown !== undefined) {

@@ -114,16 +114,19 @@ const idle: Workload = {
   prepare: async (stage) => {
     await open(stage, BUSY, "busy");
     await warmUp(stage, () => busy(stage));
+    await warmUp(stage, () => visit(stage));
   },
   sample: async (stage) => {
     const { server, generator } = stage;
     // Both samples come behind a garbage collection.
     await server.usage("settled usage");
     const alone = await busy(stage);
+    const visitAlone = await visit(stage);
     const before = await server.usage("settled usage");
     await open(stage, IDLE, "idle");
     const after = await server.usage("settled usage");
     const beside = await busy(stage);
+    const visitBeside = await visit(stage);
     await generator.perform({ kind: "drop", pool: "idle" });
     await generator.perform({ kind: "drop", pool: "busy" });
     const each = (bytes: number): number => bytes / 1024 / IDLE;
@@ -131,6 +134,7 @@ const idle: Workload = {
       { metric: "rss", cost: each(after.rss - before.rss) },
       { metric: "heap", cost: each(after.heap - before.heap) },
       { ...readingOf("idle+busy", beside), base: readingOf("idle+busy", alone).cost },
+      { ...readingOf("idle+connect", visitBeside), base: readingOf("idle+connect", visitAlone).cost },
     ];
   },
 };
@@ -179,3 +183,5 @@ export const WORKLOADS: readonly Workload[] = [
 ];
 
 export const QUICK = ["small", "object", "64KiB", "window1"];
+/** What has floors. */
+export const GUARDED = [...QUICK, "broadcast", "idle"];

@@ -21,6 +21,15 @@ describe("floors of the benchmark", () => {
     expect(floorsOf(cells)).toEqual({ "ezez-ws": { small: 0.6 }, "socketio-ws": { small: 0.25 } });
   });
 
+  it("are twice the cost where a server is compared with itself, and none of memory", () => {
+    const grown = cellsOf(
+      new Map([["idle+busy", new Map([["ezez-ws", [{ metric: "idle+busy", cost: 5, base: 4 }]]])]]),
+      SERVERS,
+    );
+    expect(floorsOf(grown)).toEqual({ "ezez-ws": { "idle+busy": 0.4 } });
+    expect(floorsOf(run("rss", { "raw-ws": [3], "ezez-ws": [5] }))).toEqual({});
+  });
+
   it("hold for a run at them", () => {
     expect(regressions(run("small", { "raw-ws": [5, 5, 5], "ezez-ws": [10, 10, 10], ...bun }), floors, [])).toEqual([]);
   });

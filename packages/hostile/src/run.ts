@@ -3,12 +3,13 @@ import { fork } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { withGenerated } from "../../../tools/generated.js";
 import { GROUPS } from "./cases/index.js";
 import type { Grant, Outcome, Report } from "./outcome.js";
 import { buildProgram } from "./program.js";
 import { missingRuntime, ROWS, type Row } from "./row.js";
 import type { RowSettings } from "./run-row.js";
-import { type RowOutcomes, tableOf, withTable } from "./table.js";
+import { type RowOutcomes, tableOf } from "./table.js";
 
 const DOCUMENT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
 const ROW_RUN = fileURLToPath(new URL("./run-row.ts", import.meta.url));
@@ -92,7 +93,7 @@ const all = await Promise.all(rows.map(run));
 for (const { row, obstacle } of all) if (obstacle !== undefined) console.log(`skip ${row.name}: ${obstacle}`);
 const isWhole = values.row.length === 0 && values.case.length === 0;
 if (isWhole && !values.check) {
-  await writeFile(DOCUMENT, withTable(await readFile(DOCUMENT, "utf8"), tableOf(all)));
+  await writeFile(DOCUMENT, withGenerated(await readFile(DOCUMENT, "utf8"), "hostile", tableOf(all)));
 }
 const count = (result: Outcome["result"]): number =>
   all.flatMap(({ outcomes }) => outcomes).filter((outcome) => outcome.result === result).length;

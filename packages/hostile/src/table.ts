@@ -10,9 +10,6 @@ export interface RowOutcomes {
   readonly outcomes: readonly Outcome[];
 }
 
-const BEGIN = "<!-- hostile: begin -->";
-const END = "<!-- hostile: end -->";
-
 const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 const escaped = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -38,11 +35,3 @@ export const tableOf = (all: readonly RowOutcomes[]): string =>
       return [`### ${heading}`, "", line(head), line(head.map(() => "---")), ...lines].join("\n");
     })
     .join("\n\n");
-
-/** The document with this table between its markers. */
-export const withTable = (document: string, table: string): string => {
-  const begin = document.indexOf(BEGIN);
-  const end = document.indexOf(END);
-  if (begin === -1 || end === -1) throw new Error(`the document lacks ${BEGIN} or ${END}`);
-  return `${document.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${document.slice(end)}`;
-};
