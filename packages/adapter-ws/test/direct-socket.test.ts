@@ -154,6 +154,7 @@ it("keeps to the stream that handleUpgrade was given", async () => {
     });
     socket.on("data", (chunk) => wrapper.push(chunk));
     socket.on("end", () => wrapper.push(null));
+    socket.on("error", (error) => wrapper.destroy(error));
     server.handleUpgrade(request, wrapper, head);
   });
   const wire = await Wire.authenticated(port);
