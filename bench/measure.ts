@@ -7,6 +7,8 @@ export interface Plan {
   readonly workloads: readonly Workload[];
   readonly servers: readonly ServerDefinition[];
   readonly rounds: number;
+  /** Of workloads that want a new server for each sample, which takes long. */
+  readonly freshRounds: number;
   readonly milliseconds: number;
   /** Further arguments of a server's runtime. */
   readonly flags?: (server: ServerDefinition, workload: Workload) => readonly string[];
@@ -66,8 +68,8 @@ const startAll = async (
   throw failed.reason;
 };
 
-const onFresh: Run = async (workload, definitions, { rounds, milliseconds, flags }, generator, readings) => {
-  for (let round = 0; round < rounds; round++) {
+const onFresh: Run = async (workload, definitions, { freshRounds, milliseconds, flags }, generator, readings) => {
+  for (let round = 0; round < freshRounds; round++) {
     for (const definition of order(definitions, round)) {
       const server = await startServer(definition, flags?.(definition, workload));
       try {

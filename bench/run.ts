@@ -73,6 +73,7 @@ const plan: Plan = {
   workloads: WORKLOADS.filter(({ name }) => names.includes(name)),
   servers,
   rounds: Number(options.rounds),
+  freshRounds: isQuick ? 1 : Number(options.rounds),
   milliseconds: isQuick ? QUICK_SAMPLE_MS : SAMPLE_MS,
   flags: (server, workload) => (options.profile ? profileFlags(PROFILES, `${workload.name}-${server.name}`) : []),
 };

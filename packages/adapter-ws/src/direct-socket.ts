@@ -11,7 +11,7 @@ const MOST_CORKED = 64 * 1024;
 // A message that ws hands over comes a turn after the one before it (`allowSynchronousEvents: false`), so that replies to
 // what came in one TCP segment are spread over turns. While each turn has one they wait for each other, but not for longer
 // than this: a turn can take any time. Milliseconds.
-const LONGEST_WAIT = 2;
+const LONGEST_WAIT = 10;
 
 // TLS takes whatever it is given a turn later: only more than this is taken for waiting. Bytes.
 const TLS_TURN = 64 * 1024;
