@@ -1,6 +1,6 @@
 /**
- * The seam between the protocol and a runtime. An adapter passes literals in and drives the handler that comes back;
- * nothing else crosses.
+ * The seam between the protocol and a runtime. An adapter passes plain values in and drives the handler that comes
+ * back; nothing else crosses.
  */
 
 /**
@@ -97,8 +97,8 @@ export interface Group<TSocket = unknown> {
   /** An open socket gets only what was sent before. */
   delete(socket: TSocket): void;
   /**
-   * Sends one binary message, lent for this call only, to all, in order with what {@link Socket.send} sends, and loses none of it. A later
-   * {@link SocketHandler.drain} tells of bytes that had to wait.
+   * Sends one binary message, lent for this call only, to all, in order with what {@link Socket.send} sends, and loses none
+   * of it. A later {@link SocketHandler.drain} tells of bytes that had to wait.
    */
   send(bytes: Uint8Array): void;
 }
