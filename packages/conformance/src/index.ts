@@ -1,5 +1,6 @@
 export { closePayload, encodeFrame, type Frame, type FrameOptions, FrameReader, Opcode } from "./frames.js";
 export { authRejectedBytes, decode, encode, hex, part } from "./messages.js";
+export { Random } from "./random.js";
 export { DEADLINE_MS, gate, until, within } from "./wait.js";
 export {
   type Connect,

@@ -6,6 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
+  /** From 0 to below 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -17,6 +18,10 @@ export class Random {
   /** From 0 to below `end`. */
   below(end: number): number {
     return Math.floor(this.next() * end);
+  }
+
+  between(least: number, most: number): number {
+    return least + this.next() * (most - least);
   }
 
   chance(share: number): boolean {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { DEADLINE_MS, type HttpResponse, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
+import { DEADLINE_MS, type HttpResponse, Random, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
 import type { Canaries } from "./canaries.js";
 import { CanaryWaited, Skipped } from "./case.js";
 import type { ClientLab } from "./program/client-lab.js";
 import type { Balance, Lab, ServerOptions, Setting } from "./program/lab.js";
 import { Program } from "./program.js";
-import { random } from "./random.js";
 import { type Facts, type Row, STANDARD } from "./row.js";
 import { socketsOf } from "./tcp.js";
 
@@ -49,8 +48,8 @@ export class Arena {
   }
 
   /** Random numbers, the same for the same seed. */
-  random(): () => number {
-    return random(this.surroundings.seed);
+  random(): Random {
+    return new Random(this.surroundings.seed);
   }
 
   /**

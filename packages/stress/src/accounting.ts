@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { runAccounting } from "./accounting/run.js";
 import { chosenAdapters } from "./adapters.js";
 import { printChecks } from "./check.js";
-import { seedOf } from "./random.js";
+import { seedOf } from "./seed.js";
 
 const { values } = parseArgs({
   options: {

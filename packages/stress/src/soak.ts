@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type AdapterName, chosenAdapters } from "./adapters.js";
 import { inMiB, printChecks } from "./check.js";
-import { seedOf } from "./random.js";
+import { seedOf } from "./seed.js";
 import { drawSoak } from "./soak/picture.js";
 import { runSoak } from "./soak/run.js";
 

@@ -6,7 +6,7 @@ import { type Check, printChecks } from "./check.js";
 import { checkReconnect } from "./checks/reconnect.js";
 import { checkShutdown } from "./checks/shutdown.js";
 import { checkSlow } from "./checks/slow.js";
-import { seedOf } from "./random.js";
+import { seedOf } from "./seed.js";
 import { runSoak } from "./soak/run.js";
 
 interface Sizes {

@@ -90,7 +90,7 @@ export const messages: readonly Case[] = [
       for (const parts of VALID) {
         const whole = encode(...parts);
         const ends = new Map(parts.map((_, at) => [encode(...parts.slice(0, at)).length, at]));
-        const lengths = [...ends.keys(), ...Array.from({ length: 4 }, () => Math.floor(random() * whole.length))];
+        const lengths = [...ends.keys(), ...Array.from({ length: 4 }, () => random.below(whole.length))];
         for (const length of lengths) {
           const count = ends.get(length) ?? 0;
           prefixes.push(whole.subarray(0, length));
@@ -110,7 +110,7 @@ export const messages: readonly Case[] = [
       const changed = VALID.flatMap((parts) =>
         Array.from({ length: 6 }, () => {
           const bytes = encode(...parts);
-          bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+          bytes[random.below(bytes.length)] = random.below(256);
           return bytes;
         }),
       );

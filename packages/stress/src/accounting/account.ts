@@ -1,6 +1,6 @@
 import { type ClientOptions, EZEZWebSocketClient } from "@ezez-ws/client";
+import type { Random } from "@ezez-ws/conformance";
 import { EZEZError } from "@ezez-ws/core";
-import type { Random } from "../random.js";
 import { News } from "../served/accounting.js";
 import type { PeerEvents, ServerEvents } from "../served/events.js";
 

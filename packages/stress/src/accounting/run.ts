@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "@ezez-ws/conformance";
+import { Random, until } from "@ezez-ws/conformance";
 import type { AdapterName } from "../adapters.js";
 import { type Check, check } from "../check.js";
 import { FaultProxy } from "../fault-proxy.js";
-import { Random } from "../random.js";
 import { ServerProcess } from "../server-process.js";
 import { Account } from "./account.js";
 import { Receipts } from "./receipts.js";

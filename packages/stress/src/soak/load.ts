@@ -1,6 +1,5 @@
-import { encode, Opcode, until } from "@ezez-ws/conformance";
+import { encode, Opcode, type Random, until } from "@ezez-ws/conformance";
 import { Peer } from "../peer.js";
-import type { Random } from "../random.js";
 
 // A tick is short, so that the load comes evenly.
 const TICK_MS = 50;

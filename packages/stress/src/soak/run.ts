@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Random } from "@ezez-ws/conformance";
 import type { AdapterName } from "../adapters.js";
 import { type Check, check, inMiB, MiB } from "../check.js";
-import { Random } from "../random.js";
 import type { Levels } from "../served/meters.js";
 import type { SoakCounts } from "../served/soak.js";
 import { ServerProcess } from "../server-process.js";
