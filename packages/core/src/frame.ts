@@ -69,4 +69,5 @@ const isEventName = (value: unknown): value is string =>
   typeof value === "string" &&
   value.length > 0 &&
   value.length <= WireLimit.eventNameBytes &&
-  byteLengthOf(value) <= WireLimit.eventNameBytes;
+  // A unit is three bytes at most: few names have to be counted.
+  (value.length * 3 <= WireLimit.eventNameBytes || byteLengthOf(value) <= WireLimit.eventNameBytes);

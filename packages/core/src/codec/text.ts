@@ -6,21 +6,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The UTF-8 length of a text; a lone surrogate counts as the U+FFFD that it is written as. */
-export const byteLengthOf = (text: string): number => {
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) bytes += 1;
-    else {
-      bytes += 2;
-      const next = text.charCodeAt(i + 1);
-      // A surrogate pair is two units and four bytes.
-      if (unit >= 0xd800 && unit < 0xdc00 && next >= 0xdc00 && next < 0xe000) i++;
-    }
-  }
-  return bytes;
-};
+export const byteLengthOf = (text: string): number => encoder.encode(text).length;
 
 /** Writes a text as UTF-8 and returns where it ends. The target must have room: three bytes for each unit. */
 export const writeText = (text: string, target: Uint8Array, start: number): number => {
