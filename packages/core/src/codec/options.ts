@@ -1,4 +1,4 @@
-import { EZEZError } from "../errors.js";
+import { integer, invalid, type Rule, resolve } from "../checks.js";
 import { WireLimit } from "../protocol.js";
 
 /** `KEY -> (value) => text`, or null where the value is not this serializer's. Written as `"KEY:text"`. */
@@ -34,27 +34,27 @@ export interface ResolvedCodecOptions {
 
 const BUILT_IN = ["s", "n", "i", "u", "b", "l"];
 
+const ARRAY = { text: "an array", valid: Array.isArray };
+
+const rules = {
+  serializerArgs: { standard: [] as SerializerArgs, ...ARRAY },
+  unserializerArgs: { standard: [] as UnserializerArgs, ...ARRAY },
+  maxBigIntLength: integer(WireLimit.bigIntDigits, 1, Infinity),
+} satisfies { readonly [K in keyof CodecOptions]: Rule };
+
 const entriesOf = <T>(option: string, custom: Record<string, T> | null | undefined): [string, T][] =>
   Object.entries(custom ?? {}).map(([key, convert]) => {
+    const name = `${option}: ${JSON.stringify(key)}`;
     if (key === "" || key.includes(":") || BUILT_IN.includes(key)) {
-      const rule = "must not be empty, hold ':' or be one of s n i u b l";
-      throw new EZEZError("INVALID_OPTION", `${option}: the key ${JSON.stringify(key)} ${rule}`);
+      throw invalid(name, "a key that is not empty, holds no ':' and is none of s n i u b l");
     }
-    if (typeof convert !== "function") {
-      throw new EZEZError("INVALID_OPTION", `${option}: ${JSON.stringify(key)} must be a function`);
-    }
+    if (typeof convert !== "function") throw invalid(name, "a function");
     return [key, convert];
   });
 
 /** Fills in the defaults; throws `INVALID_OPTION`, naming the option. */
 export const resolveCodecOptions = (options: CodecOptions): ResolvedCodecOptions => {
-  const { serializerArgs = [], unserializerArgs = [], maxBigIntLength = WireLimit.bigIntDigits } = options;
-  if (!(maxBigIntLength === Infinity || (Number.isSafeInteger(maxBigIntLength) && maxBigIntLength > 0))) {
-    throw new EZEZError("INVALID_OPTION", "maxBigIntLength must be a positive integer or Infinity");
-  }
-  for (const [option, value] of Object.entries({ serializerArgs, unserializerArgs })) {
-    if (!Array.isArray(value)) throw new EZEZError("INVALID_OPTION", `${option} must be an array`);
-  }
+  const { serializerArgs, unserializerArgs, maxBigIntLength } = resolve(rules, options);
   return {
     serializers: entriesOf("serializerArgs", serializerArgs[0]),
     deserializers: new Map(entriesOf("unserializerArgs", unserializerArgs[0])),
