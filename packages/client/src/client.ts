@@ -105,7 +105,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
 
   /** Messages with an `onReply` that was neither called nor given up, queued ones among them. */
   get awaitingRepliesCount(): number {
-    return (this.#connection?.channel.awaitingRepliesCount ?? 0) + this.#queue.awaitingRepliesCount;
+    return (this.#connection?.channel.replies.size ?? 0) + this.#queue.awaitingRepliesCount;
   }
 
   /** Adds a listener for all connections, called as often as it was added. Takes effect from the next message. */

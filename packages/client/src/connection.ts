@@ -155,7 +155,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   }
 
   expireReplies(now: number): void {
-    this.channel.expireReplies(now);
+    this.channel.replies.expire(now);
   }
 
   // ClientSocketHandler
@@ -308,7 +308,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     this.#phase = "ended";
     this.#heartbeat.stop();
     clearTimeout(this.#deadline);
-    this.channel.clearReplies();
+    this.channel.replies.clear();
     this.#host.queue.retain((message) => message.connection !== this);
     // A reason of the server's may be longer than a close frame takes, and it knows it.
     if (closes) this.#socket?.close(code, code === CloseCode.protocolError ? reason : "");

@@ -33,16 +33,13 @@ export interface ChannelOwner<TOnReply> {
 export class Channel<TOnReply> {
   readonly #codec: FrameCodec;
   readonly #owner: ChannelOwner<TOnReply>;
-  readonly #replies: Replies<TOnReply>;
+  /** The messages of this connection that wait for a reply. */
+  readonly replies: Replies<TOnReply>;
 
   constructor(codec: FrameCodec, owner: ChannelOwner<TOnReply>, limits: ConstructorParameters<typeof Replies>[0]) {
     this.#codec = codec;
     this.#owner = owner;
-    this.#replies = new Replies(limits);
-  }
-
-  get awaitingRepliesCount(): number {
-    return this.#replies.size;
+    this.replies = new Replies(limits);
   }
 
   /** Encodes, numbers and hands over one message; `undefined` where it was not sent. */
@@ -62,12 +59,12 @@ export class Channel<TOnReply> {
   /** Hands over a message that is encoded already. */
   hand({ bytes, ids, onReply }: Outgoing<TOnReply>): boolean {
     // Before sending: a transport may deliver the answer before it returns.
-    if (onReply !== undefined) this.#replies.add(ids.eventId, onReply);
+    if (onReply !== undefined) this.replies.add(ids.eventId, onReply);
     let taken = false;
     try {
       taken = this.#owner.transmit(bytes);
     } finally {
-      if (!taken && onReply !== undefined) this.#replies.delete(ids.eventId);
+      if (!taken && onReply !== undefined) this.replies.delete(ids.eventId);
     }
     return taken;
   }
@@ -80,16 +77,8 @@ export class Channel<TOnReply> {
     this.#owner.onMessage(message, reply, ids);
     // onMessage may have closed the connection, after which nothing more is dispatched.
     if (!this.#owner.alive) return;
-    const onReply = replyTo === null ? undefined : this.#replies.take(replyTo);
+    const onReply = replyTo === null ? undefined : this.replies.take(replyTo);
     if (onReply === undefined) this.#owner.emit(message, reply, ids);
     else this.#owner.onReply(onReply, message, reply, ids);
-  }
-
-  expireReplies(now: number): void {
-    this.#replies.expire(now);
-  }
-
-  clearReplies(): void {
-    this.#replies.clear();
   }
 }

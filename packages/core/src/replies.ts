@@ -5,6 +5,11 @@ interface Waiting<TOnReply> {
   readonly since: number;
 }
 
+interface ReplyLimits {
+  readonly maxAwaitingReplies: number;
+  readonly clearAwaitingRepliesAfterMs: number;
+}
+
 /**
  * The messages that wait for a reply: id -> callback. Insertion order is age, since all wait equally long; so expiry
  * stops at the first that is young enough. Times are `performance.now()`'s.
@@ -13,9 +18,11 @@ export class Replies<TOnReply> {
   // Made on first use: most connections ask nothing.
   #waiting: Map<number, Waiting<TOnReply>> | undefined;
 
-  constructor(
-    private readonly limits: { readonly maxAwaitingReplies: number; readonly clearAwaitingRepliesAfterMs: number },
-  ) {}
+  readonly #limits: ReplyLimits;
+
+  constructor(limits: ReplyLimits) {
+    this.#limits = limits;
+  }
 
   get size(): number {
     return this.#waiting?.size ?? 0;
@@ -23,8 +30,9 @@ export class Replies<TOnReply> {
 
   /** @throws EZEZError `TOO_MANY_AWAITING_REPLIES` */
   add(eventId: number, onReply: TOnReply): void {
-    if (this.size >= this.limits.maxAwaitingReplies) {
-      const message = `${this.limits.maxAwaitingReplies} messages wait for a reply already`;
+    const { maxAwaitingReplies } = this.#limits;
+    if (this.size >= maxAwaitingReplies) {
+      const message = `${maxAwaitingReplies} messages wait for a reply already`;
       throw new EZEZError("TOO_MANY_AWAITING_REPLIES", message, { stage: "send" });
     }
     this.#waiting ??= new Map();
@@ -57,6 +65,6 @@ export class Replies<TOnReply> {
   }
 
   #isOld(waiting: Waiting<TOnReply>, now: number): boolean {
-    return now - waiting.since >= this.limits.clearAwaitingRepliesAfterMs;
+    return now - waiting.since >= this.#limits.clearAwaitingRepliesAfterMs;
   }
 }

@@ -90,7 +90,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   get awaitingRepliesCount(): number {
-    return this.#channel.awaitingRepliesCount;
+    return this.#channel.replies.size;
   }
 
   get bufferedAmount(): number {
@@ -159,7 +159,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   expireReplies(now: number): void {
-    this.#channel.expireReplies(now);
+    this.#channel.replies.expire(now);
   }
 
   /** The time for the auth message, or for the decision on it, is over. */
@@ -451,7 +451,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     if (!this.#alive) return;
     this.#alive = false;
     this.#queue = undefined;
-    this.#channel.clearReplies();
+    this.#channel.replies.clear();
     this.leaveGroup();
     // In a microtask on every runtime: some transports report the close inside close(), others much later.
     Promise.resolve().then(() => this.#tell("onDisconnect", code, reason));

@@ -69,28 +69,28 @@ describe("send", () => {
       ["a", 1, null, "x"],
       ["b", 2, 7],
     ]);
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
   });
 
   it("does nothing where the owner is not ready: not even encode", () => {
     owner.sends = false;
     expect(channel.send("a", [() => 1], ignore, null)).toBeUndefined();
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
   });
 
   it("that is not taken waits for no reply", () => {
     owner.takes = false;
     expect(channel.send("a", [], ignore, null)).toBeUndefined();
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
   });
 
   it("that throws waits for no reply", () => {
     owner.failure = new Error("mine");
     expect(() => channel.send("a", [], ignore, null)).toThrow(owner.failure);
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
     owner.failure = undefined;
     expect(() => channel.send("a", [() => 1], ignore, null)).toThrow();
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
   });
 
   it("with one reply too many throws before it sends", () => {
@@ -107,7 +107,7 @@ describe("send", () => {
     owner.whileSending = () => channel.deliver(message("answer", 5, 1));
     channel.send("a", [], ({ eventName }) => got.push(eventName), null);
     expect(got).toEqual(["answer"]);
-    expect(channel.awaitingRepliesCount).toBe(0);
+    expect(channel.replies.size).toBe(0);
   });
 });
 
@@ -149,7 +149,7 @@ describe("deliver", () => {
       ["b", 1, 5, "x"],
       ["c", 2, 5],
     ]);
-    expect(channel.awaitingRepliesCount).toBe(1);
+    expect(channel.replies.size).toBe(1);
     owner.sends = false;
     expect(owner.reply("d")).toBeUndefined();
   });
@@ -157,11 +157,11 @@ describe("deliver", () => {
 
 it("replies expire and are cleared", () => {
   channel.send("a", [], ignore, null);
-  channel.expireReplies(performance.now());
-  expect(channel.awaitingRepliesCount).toBe(1);
-  channel.expireReplies(performance.now() + 2000);
-  expect(channel.awaitingRepliesCount).toBe(0);
+  channel.replies.expire(performance.now());
+  expect(channel.replies.size).toBe(1);
+  channel.replies.expire(performance.now() + 2000);
+  expect(channel.replies.size).toBe(0);
   channel.send("a", [], ignore, null);
-  channel.clearReplies();
-  expect(channel.awaitingRepliesCount).toBe(0);
+  channel.replies.clear();
+  expect(channel.replies.size).toBe(0);
 });
