@@ -117,9 +117,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
 
   /** False where it is not open. */
   sendText(text: string): boolean {
-    if (!this.isOpen) return false;
-    this.#socket?.sendText(text);
-    return true;
+    return this.alive && this.#socket?.send(text) === true;
   }
 
   disconnect(): void {
@@ -233,7 +231,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
       this.#host.queue.push({ bytes, onReply: undefined, connection: this });
       return true;
     }
-    return this.alive && this.#socket?.send(bytes) !== "dropped";
+    return this.alive && this.#socket?.send(bytes) === true;
   }
 
   onMessage({ eventName, args }: Message, reply: AnyReply<AnyOnReply>, ids: Ids): void {

@@ -1,4 +1,4 @@
-import { CloseCode, isBinary, type Socket, type SocketHandler } from "@ezez-ws/core";
+import { CloseCode, isBinary, type SocketHandler } from "@ezez-ws/core";
 
 /** What is read of any event of a WebSocket; each kind has some of it. */
 export interface WebSocketEvent {
@@ -30,12 +30,18 @@ export type WebSocketConstructor = new (
   extra: never,
 ) => WebSocketLike;
 
-/** {@link Socket}, and what only a client does. */
-export interface ClientSocket extends Socket<WebSocketLike> {
+/** What a connection asks of its WebSocket. */
+export interface ClientSocket {
+  readonly raw: WebSocketLike;
   readonly isOpen: boolean;
   /** Not in a browser. */
   readonly canTerminate: boolean;
-  sendText(text: string): void;
+  /** Text, or bytes that are lent for this call only; false where it is not open. */
+  send(data: string | Uint8Array): boolean;
+  close(code: number, reason: string): void;
+  terminate(): void;
+  /** Left out where it cannot. */
+  ping?(): void;
 }
 
 /** {@link SocketHandler}, and what only a client hears. */
@@ -56,7 +62,7 @@ const OPEN = 1;
 const CLOSED = 3;
 const CLOSING_HANDSHAKE_MS = 2000;
 
-/** Binds a WHATWG WebSocket to the core's seam. */
+/** Binds a WHATWG WebSocket to a connection. */
 export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHandler): ClientSocket => {
   // A Blob could be read only asynchronously, and would lose its place among the messages.
   webSocket.binaryType = "arraybuffer";
@@ -86,17 +92,12 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
       return isOpen();
     },
     canTerminate: extra.terminate !== undefined,
-    get bufferedAmount() {
-      return webSocket.bufferedAmount;
+    send: (data) => {
+      if (!isOpen()) return false;
+      // What ws compresses it keeps. The codec never makes a SharedArrayBuffer.
+      webSocket.send(data.slice() as string | Uint8Array<ArrayBuffer>);
+      return true;
     },
-    send: (bytes) => {
-      if (!isOpen()) return "dropped";
-      // The codec never makes a SharedArrayBuffer.
-      // What ws compresses it keeps.
-      webSocket.send(bytes.slice() as Uint8Array<ArrayBuffer>);
-      return webSocket.bufferedAmount > 0 ? "queued" : "sent";
-    },
-    sendText: (text) => webSocket.send(text),
     close: (code, reason) => {
       if (webSocket.readyState === CLOSED) return;
       // ws would wait for the peer for 30 s, and keep the process for as long.
