@@ -12,7 +12,7 @@ import type { EZEZError } from "./errors.js";
 import type { Handshake, Refusal } from "./socket.js";
 
 const KiB = 1024;
-const MiB = 1024 * 1024;
+const MiB = 1_048_576;
 
 /** A client whose event types do not matter, as options see it. */
 export type AnyServerClient = Pick<
