@@ -1,4 +1,4 @@
-import { CloseCode, isBinary, type SocketHandler } from "@ezez-ws/core";
+import { bytesOf, CloseCode, isBinary, type SocketHandler } from "@ezez-ws/core";
 
 /** What is read of any event of a WebSocket; each kind has some of it. */
 export interface WebSocketEvent {
@@ -72,9 +72,8 @@ export const bindWebSocket = (webSocket: WebSocketLike, handler: ClientSocketHan
   webSocket.addEventListener("open", () => handler.open());
   webSocket.addEventListener("message", ({ data }) => {
     if (typeof data === "string") handler.message(data);
-    else if (!isBinary(data)) handler.unknownData(data);
-    else if (ArrayBuffer.isView(data)) handler.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    else handler.message(new Uint8Array(data));
+    else if (isBinary(data)) handler.message(bytesOf(data));
+    else handler.unknownData(data);
   });
   // ws puts the cause into its event, Deno a message alone, a browser nothing.
   webSocket.addEventListener("error", ({ error, message }) =>

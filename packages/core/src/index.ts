@@ -1,6 +1,6 @@
 export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
 export { checkFunctions, checkInteger, integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
-export { isBinary } from "./codec/encode-value.js";
+export { bytesOf, isBinary } from "./codec/encode-value.js";
 export type {
   CodecOptions,
   CustomDeserializers,

@@ -27,6 +27,12 @@ const isArrayBuffer = (value: object): boolean => !isPlain(value) && tagOf(value
 export const isBinary = (value: unknown): value is ArrayBufferView | ArrayBuffer =>
   ArrayBuffer.isView(value) || (typeof value === "object" && value !== null && isArrayBuffer(value));
 
+/** A view of the same memory. */
+export const bytesOf = (value: ArrayBufferView | ArrayBuffer): Uint8Array =>
+  ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : new Uint8Array(value, 0, value.byteLength);
+
 const isArrayIndex = (key: string): boolean => {
   const index = Number(key) >>> 0;
   return String(index) === key && index !== 0xffffffff;

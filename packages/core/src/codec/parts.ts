@@ -1,7 +1,7 @@
 import { malformed } from "../errors.js";
 import { WireLimit } from "../protocol.js";
 import { ValueDecoder } from "./decode-value.js";
-import { isBinary, ValueEncoder } from "./encode-value.js";
+import { bytesOf, isBinary, ValueEncoder } from "./encode-value.js";
 import type { ResolvedCodecOptions } from "./options.js";
 import { readText, writeText } from "./text.js";
 
@@ -25,11 +25,6 @@ const roomFor = (bytes: number): Uint8Array => {
   if (bytes <= LARGEST_SCRATCH) scratch = room;
   return room;
 };
-
-const bytesOf = (value: ArrayBufferView | ArrayBuffer): Uint8Array =>
-  ArrayBuffer.isView(value)
-    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    : new Uint8Array(value, 0, value.byteLength);
 
 /**
  * Writes values as parts: `<decimal byte length> <mark> 0x00 <bytes> 0x00` each. The bytes are lent: the next call may
