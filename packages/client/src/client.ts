@@ -1,23 +1,24 @@
 import {
   type CallbackResult,
+  callbackFailed,
   Emitter,
   type EventName,
   EZEZError,
   FrameCodec,
+  guard,
   type Ids,
   type Listen,
   type SendArguments,
   type TEvents,
   tellConsole,
 } from "@ezez-ws/core";
-import { type AnyOnReply, Connection, type ConnectionHost, type ListenerCall, type Pending } from "./connection.js";
+import { type AnyOnReply, Connection, type ConnectionHost, type Pending } from "./connection.js";
 import { checkAddress, findWebSocket, importWebSocket, type OpenWebSocket } from "./find-web-socket.js";
 import {
   type ClientCallbacks,
   type ClientOnReply,
   type ClientOptions,
   type ClientReply,
-  type ResolvedClientOptions,
   resolveClientOptions,
 } from "./options.js";
 import { Queue } from "./queue.js";
@@ -37,11 +38,6 @@ const STABLE_MS = 10_000;
 export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   readonly #url: string | URL;
   readonly #protocols: string | string[] | undefined;
-  readonly #options: ResolvedClientOptions;
-  readonly #callbacks: ClientCallbacks<TEvents>;
-  readonly #codec: FrameCodec;
-  readonly #queue = new Queue<Pending>();
-  readonly #emitter: Emitter<ListenerCall>;
   readonly #host: ConnectionHost;
   #connection: Connection | undefined;
   #waiting: ReturnType<typeof setTimeout> | undefined;
@@ -68,22 +64,18 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   ) {
     this.#url = url;
     this.#protocols = protocols;
-    this.#options = resolveClientOptions(options, callbacks);
-    // The wire knows no event types: the declared ones begin here, and for listeners and onReply below.
-    this.#callbacks = callbacks as unknown as ClientCallbacks<TEvents>;
-    this.#codec = new FrameCodec(options);
-    this.#emitter = new Emitter((listener, context, { connection, args, reply, ids }) => {
-      // A listener before this one may have closed the connection.
-      if (!connection.alive) return;
-      const call = listener as (this: unknown, ...parameters: unknown[]) => unknown;
-      this.#run("listener", () => call.call(context, args, reply, ids));
-    });
     this.#host = {
-      options: this.#options,
-      callbacks: this.#callbacks,
-      codec: this.#codec,
-      queue: this.#queue,
-      emitter: this.#emitter,
+      options: resolveClientOptions(options, callbacks),
+      // The wire knows no event types: the declared ones begin here, and for listeners and onReply below.
+      callbacks: callbacks as unknown as ClientCallbacks<TEvents>,
+      codec: new FrameCodec(options),
+      queue: new Queue(),
+      emitter: new Emitter((listener, context, { connection, args, reply, ids }) => {
+        // A listener before this one may have closed the connection.
+        if (!connection.alive) return;
+        const call = listener as (this: unknown, ...parameters: unknown[]) => unknown;
+        this.#run("listener", () => call.call(context, args, reply, ids));
+      }),
       nextEventId: () => ++this.#lastId,
       run: (stage, call) => this.#run(stage, call),
       report: (error) => this.#report(error),
@@ -105,7 +97,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
 
   /** Messages with an `onReply` that was neither called nor given up, queued ones among them. */
   get awaitingRepliesCount(): number {
-    return (this.#connection?.channel.replies.size ?? 0) + this.#queue.awaitingRepliesCount;
+    return (this.#connection?.channel.replies.size ?? 0) + this.#host.queue.awaitingRepliesCount;
   }
 
   /** Adds a listener for all connections, called as often as it was added. Takes effect from the next message. */
@@ -114,7 +106,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     listener: Listen<In[K], ClientReply<In, Out>, TThis>,
     context?: TThis,
   ): this {
-    this.#emitter.on(eventName, listener, context, false);
+    this.#host.emitter.on(eventName, listener, context, false);
     return this;
   }
 
@@ -124,7 +116,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     listener: Listen<In[K], ClientReply<In, Out>, TThis>,
     context?: TThis,
   ): this {
-    this.#emitter.on(eventName, listener, context, true);
+    this.#host.emitter.on(eventName, listener, context, true);
     return this;
   }
 
@@ -135,7 +127,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     context?: TThis,
     once?: boolean,
   ): this {
-    this.#emitter.off(eventName, listener, context, once);
+    this.#host.emitter.off(eventName, listener, context, once);
     return this;
   }
 
@@ -151,10 +143,10 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     ...[args, onReply]: SendArguments<Out[K], ClientOnReply<In, Out>>
   ): Ids | undefined {
     const ids: Ids = { eventId: ++this.#lastId, replyTo: null };
-    const bytes = this.#codec.encode(eventName, ids.eventId, null, args ?? []);
+    const bytes = this.#host.codec.encode(eventName, ids.eventId, null, args ?? []);
     const message = { bytes, ids, onReply: onReply as AnyOnReply | undefined };
     // Behind what still waits.
-    const direct = this.#connection?.isReady && this.#queue.size === 0;
+    const direct = this.#connection?.isReady && this.#host.queue.size === 0;
     return (direct && this.#connection?.channel.hand(message)) || this.#enqueue(message) ? ids : undefined;
   }
 
@@ -178,23 +170,23 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
 
   #stop(): void {
     this.#stopped = true;
-    this.#queue.retain(() => false);
+    this.#host.queue.retain(() => false);
   }
 
   #enqueue(message: Pending): boolean {
-    const { sendWhenNotConnected, maxAwaitingReplies } = this.#options;
+    const { sendWhenNotConnected, maxAwaitingReplies } = this.#host.options;
     const queues = this.alive || sendWhenNotConnected === "queueAfterAuth";
     if (!queues || this.#stopped) return this.#notSent();
     if (message.onReply !== undefined && this.awaitingRepliesCount >= maxAwaitingReplies) {
       const text = `${maxAwaitingReplies} messages wait for a reply already`;
       throw new EZEZError("TOO_MANY_AWAITING_REPLIES", text, { stage: "send" });
     }
-    this.#queue.push(message);
+    this.#host.queue.push(message);
     return true;
   }
 
   #notSent(): false {
-    if (this.#options.sendWhenNotConnected !== "throw") return false;
+    if (this.#host.options.sendWhenNotConnected !== "throw") return false;
     throw new EZEZError("DISCONNECTED", "the client is not connected", { stage: "send" });
   }
 
@@ -203,10 +195,10 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     this.#connection = connection;
     const make = (open: OpenWebSocket): void => {
       if (!connection.alive) return;
-      connection.attach(open(this.#url, this.#protocols, this.#options.wsConstructorExtraArg));
+      connection.attach(open(this.#url, this.#protocols, this.#host.options.wsConstructorExtraArg));
       this.#constructed = true;
     };
-    const found = findWebSocket(this.#options.WSConstructor);
+    const found = findWebSocket(this.#host.options.WSConstructor);
     if (found === undefined) {
       try {
         checkAddress(this.#url, this.#protocols);
@@ -245,12 +237,12 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   #flush(): void {
     const connection = this.#connection;
     while (connection?.alive) {
-      const message = this.#queue.shift();
+      const message = this.#host.queue.shift();
       if (message === undefined) return;
       try {
         if (connection.flush(message)) continue;
         // It was not sent: the next connection begins with it.
-        this.#queue.unshift(message);
+        this.#host.queue.unshift(message);
         return;
       } catch (error) {
         this.#report(error as EZEZError);
@@ -259,29 +251,15 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   }
 
   #run(stage: string, call: () => unknown): void {
-    const failed = (cause: unknown): void =>
-      this.#report(new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause }));
-    guard(call, failed);
+    guard(call, (cause) => this.#report(callbackFailed(stage, cause)));
   }
 
   #report(error: EZEZError): void {
-    const callbacks = this.#callbacks;
+    const { callbacks } = this.#host;
     if (callbacks.onError !== undefined) guard(() => callbacks.onError?.(error), tellConsole);
     else if (error.code === "CALLBACK_FAILED") tellConsole(error);
   }
 }
-
-/** Calls the user's code, which may throw, or return a promise that rejects. */
-const guard = (call: () => unknown, failed: (cause: unknown) => void): void => {
-  try {
-    const result = call();
-    if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
-      Promise.resolve(result).then(undefined, failed);
-    }
-  } catch (cause) {
-    failed(cause);
-  }
-};
 
 const invalidUrl = (cause: unknown): EZEZError =>
   new EZEZError("INVALID_OPTION", `url or protocols: ${cause instanceof Error ? cause.message : cause}`, { cause });

@@ -33,6 +33,7 @@ export {
   type ReportedErrorCode,
 } from "./errors.js";
 export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
+export { callbackFailed, guard } from "./guard.js";
 export { createHandshake } from "./handshake.js";
 export { Heartbeat } from "./heartbeat.js";
 export type {

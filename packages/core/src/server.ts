@@ -17,6 +17,7 @@ import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./cont
 import { Deadlines } from "./deadlines.js";
 import { EZEZError } from "./errors.js";
 import { FrameCodec } from "./frame.js";
+import { callbackFailed, guard, isPromiseLike } from "./guard.js";
 import { Heartbeat } from "./heartbeat.js";
 import { type Callbacks, checkCallbacks, type Options, type ResolvedOptions, resolveOptions } from "./options.js";
 import { CLOSING_HANDSHAKE_MS, CloseCode, FIRST_BROADCAST_ID } from "./protocol.js";
@@ -259,35 +260,15 @@ export class EZEZServer<
   }
 
   #run(session: Session<In, Out, TContext, TSocket>, stage: string, call: () => unknown): void {
-    try {
-      const result = call();
-      if (isPromiseLike(result)) {
-        Promise.resolve(result).then(undefined, (cause) => this.#report(session, callbackFailed(stage, cause)));
-      }
-    } catch (cause) {
-      this.#report(session, callbackFailed(stage, cause));
-    }
+    guard(call, (cause) => this.#report(session, callbackFailed(stage, cause)));
   }
 
   #report(session: Session<In, Out, TContext, TSocket> | undefined, error: EZEZError): void {
-    if (this.#callbacks.onError === undefined) {
-      if (error.code === "CALLBACK_FAILED") tellConsole(error);
-      return;
-    }
-    try {
-      const result: unknown = this.#callbacks.onError(session, error);
-      if (isPromiseLike(result)) Promise.resolve(result).then(undefined, tellConsole);
-    } catch (cause) {
-      tellConsole(cause);
-    }
+    const callbacks = this.#callbacks;
+    if (callbacks.onError !== undefined) guard(() => callbacks.onError?.(session, error), tellConsole);
+    else if (error.code === "CALLBACK_FAILED") tellConsole(error);
   }
 }
-
-const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-
-const callbackFailed = (stage: string, cause: unknown): EZEZError =>
-  new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause });
 
 const transportError = (cause: unknown): EZEZError => {
   const message = cause instanceof Error ? cause.message : "transport error";

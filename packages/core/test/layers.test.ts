@@ -11,7 +11,7 @@ const core = join(packages, "core", "src");
 /** A file imports from the layers before its own, or from its own. */
 const layers = [
   ["contract", "socket", "protocol", "errors"],
-  ["checks", "console"],
+  ["checks", "console", "guard"],
   ["codec/options", "codec/text"],
   ["codec/decode-value", "codec/encode-value"],
   ["codec/parts"],
