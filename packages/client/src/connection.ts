@@ -3,6 +3,7 @@ import {
   Channel,
   type ChannelOwner,
   CloseCode,
+  callbackFailed,
   type Emitter,
   EZEZError,
   type EZEZErrorCode,
@@ -273,7 +274,7 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
   }
 
   #authFailed(cause: unknown): void {
-    this.#report("CALLBACK_FAILED", "auth failed", "auth", cause);
+    this.#host.report(callbackFailed("auth", cause));
     this.#end(CloseCode.unauthorized, "no auth key", false);
   }
 

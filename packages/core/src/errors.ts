@@ -60,3 +60,11 @@ export const closeCodeOf = (code: PeerErrorCode): number => closeCodes()[code];
 
 export const malformed = (message: string, cause?: unknown): EZEZError<"MALFORMED_MESSAGE"> =>
   new EZEZError("MALFORMED_MESSAGE", message, { stage: "decode", cause });
+
+export const callbackFailed = (stage: string, cause: unknown): EZEZError =>
+  new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause });
+
+export const transportError = (cause: unknown): EZEZError => {
+  const message = cause instanceof Error ? cause.message : "transport error";
+  return new EZEZError("TRANSPORT_ERROR", message, { stage: "transport", cause });
+};

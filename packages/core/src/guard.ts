@@ -1,5 +1,3 @@
-import { EZEZError } from "./errors.js";
-
 export const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 
@@ -12,6 +10,3 @@ export const guard = (call: () => unknown, failed: (cause: unknown) => void): vo
     failed(cause);
   }
 };
-
-export const callbackFailed = (stage: string, cause: unknown): EZEZError =>
-  new EZEZError("CALLBACK_FAILED", `${stage} failed`, { stage, cause });

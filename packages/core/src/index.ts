@@ -27,13 +27,14 @@ export type {
 export { Emitter } from "./emitter.js";
 export {
   type CallerErrorCode,
+  callbackFailed,
   EZEZError,
   type EZEZErrorCode,
   type PeerErrorCode,
   type ReportedErrorCode,
 } from "./errors.js";
 export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
-export { callbackFailed, guard } from "./guard.js";
+export { guard } from "./guard.js";
 export { createHandshake } from "./handshake.js";
 export { Heartbeat } from "./heartbeat.js";
 export type {

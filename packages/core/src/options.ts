@@ -211,9 +211,7 @@ const CALLBACKS = [
 ] as const satisfies readonly (keyof Callbacks<TEvents>)[];
 
 /** @throws EZEZError `INVALID_OPTION`, which names the callback */
-export const checkCallbacks = (callbacks: object): void => {
+export const checkCallbacks = (callbacks: { readonly [K in (typeof CALLBACKS)[number]]?: unknown }): void => {
   checkFunctions(callbacks, CALLBACKS);
-  if (!("onAuthRequest" in callbacks) || callbacks.onAuthRequest === undefined) {
-    throw invalid("onAuthRequest", "a function");
-  }
+  if (callbacks.onAuthRequest === undefined) throw invalid("onAuthRequest", "a function");
 };

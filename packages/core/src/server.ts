@@ -15,9 +15,9 @@ import { checkInteger } from "./checks.js";
 import { tellConsole } from "./console.js";
 import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./contract.js";
 import { Deadlines } from "./deadlines.js";
-import { EZEZError } from "./errors.js";
+import { callbackFailed, EZEZError, transportError } from "./errors.js";
 import { FrameCodec } from "./frame.js";
-import { callbackFailed, guard, isPromiseLike } from "./guard.js";
+import { guard, isPromiseLike } from "./guard.js";
 import { Heartbeat } from "./heartbeat.js";
 import { type Callbacks, checkCallbacks, type Options, type ResolvedOptions, resolveOptions } from "./options.js";
 import { CLOSING_HANDSHAKE_MS, CloseCode, FIRST_BROADCAST_ID } from "./protocol.js";
@@ -269,8 +269,3 @@ export class EZEZServer<
     else if (error.code === "CALLBACK_FAILED") tellConsole(error);
   }
 }
-
-const transportError = (cause: unknown): EZEZError => {
-  const message = cause instanceof Error ? cause.message : "transport error";
-  return new EZEZError("TRANSPORT_ERROR", message, { stage: "transport", cause });
-};

@@ -4,7 +4,14 @@ import { type AnyReply, Channel, type ChannelOwner } from "./channel.js";
 import { byteLengthOf } from "./codec/text.js";
 import type { EventName, EZEZServerClient, Ids, Listen, OnReply, Reply, SendArguments, TEvents } from "./contract.js";
 import { Emitter } from "./emitter.js";
-import { closeCodeOf, EZEZError, type EZEZErrorCode, type PeerErrorCode } from "./errors.js";
+import {
+  callbackFailed,
+  closeCodeOf,
+  EZEZError,
+  type EZEZErrorCode,
+  type PeerErrorCode,
+  transportError,
+} from "./errors.js";
 import type { FrameCodec, Message, ReservedMessage } from "./frame.js";
 import { MessageQueue } from "./message-queue.js";
 import type { Callbacks, ResolvedOptions } from "./options.js";
@@ -216,7 +223,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   error(cause: unknown): void {
-    this.#report("TRANSPORT_ERROR", cause instanceof Error ? cause.message : "transport error", "transport", cause);
+    this.#host.report(this, transportError(cause));
   }
 
   close(code: number, reason: string): void {
@@ -368,7 +375,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   #decide(key: string): void {
     const failed = (cause: unknown): void => {
       // A late failure is still the application's to know of.
-      this.#report("CALLBACK_FAILED", "onAuthRequest failed", "onAuthRequest", cause);
+      this.#host.report(this, callbackFailed("onAuthRequest", cause));
       this.#authEvent({ type: "failure", retry: this.#host.options.authErrors === "retry" });
     };
     const decided = (accepted: unknown): void => this.#authEvent({ type: "decision", accepted: accepted === true });
