@@ -74,12 +74,15 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
         // A listener before this one may have closed the connection.
         if (!connection.alive) return;
         const call = listener as (this: unknown, ...parameters: unknown[]) => unknown;
-        this.#run("listener", () => call.call(context, args, reply, ids));
+        this.#host.run("listener", () => call.call(context, args, reply, ids));
       }),
       nextEventId: () => ++this.#lastId,
-      run: (stage, call) => this.#run(stage, call),
+      run: (stage, call) => guard(call, (cause) => this.#report(callbackFailed(stage, cause))),
       report: (error) => this.#report(error),
-      accepted: () => this.#accepted(),
+      accepted: () => {
+        this.#acceptedAt = performance.now();
+        this.#flush();
+      },
       ended: (code, final) => this.#ended(code, final),
     };
     this.#connect();
@@ -218,11 +221,6 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     }
   }
 
-  #accepted(): void {
-    this.#acceptedAt = performance.now();
-    this.#flush();
-  }
-
   #ended(code: number, final: boolean): void {
     if (this.#stopped) return;
     if (final) {
@@ -248,10 +246,6 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
         this.#report(error as EZEZError);
       }
     }
-  }
-
-  #run(stage: string, call: () => unknown): void {
-    guard(call, (cause) => this.#report(callbackFailed(stage, cause)));
   }
 
   #report(error: EZEZError): void {
