@@ -1,5 +1,6 @@
 import {
   type AnyReply,
+  AUTH_TIMEOUT,
   Channel,
   type ChannelOwner,
   CloseCode,
@@ -13,10 +14,10 @@ import {
   type Message,
   type Outgoing,
   PROTOCOL_VERSION,
-  RejectReason,
   ReservedEvent,
   type ReservedMessage,
   type TEvents,
+  VERIFICATION_FAILED,
 } from "@ezez-ws/core";
 import type { ClientCallbacks, ResolvedClientOptions } from "./options.js";
 import type { Queue } from "./queue.js";
@@ -288,8 +289,8 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
 
   #reject(given: unknown): void {
     const reason = typeof given === "string" ? given : "";
-    const timeout = reason === RejectReason.timeout;
-    const final = !timeout && reason !== RejectReason.verificationFailed;
+    const timeout = reason === AUTH_TIMEOUT;
+    const final = !timeout && reason !== VERIFICATION_FAILED;
     this.#end(timeout ? CloseCode.authTimeout : CloseCode.unauthorized, reason, final);
     this.#tell("onAuthRejected", reason);
   }

@@ -44,7 +44,16 @@ export type {
   ContextOption,
   Options,
 } from "./options.js";
-export { CloseCode, PROTOCOL_VERSION, RejectReason, ReservedEvent, VERSION_MISMATCH, WireLimit } from "./protocol.js";
+export {
+  AUTH_TIMEOUT,
+  CloseCode,
+  PROTOCOL_VERSION,
+  RejectReason,
+  ReservedEvent,
+  VERIFICATION_FAILED,
+  VERSION_MISMATCH,
+  WireLimit,
+} from "./protocol.js";
 export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";
 export type {
   Acceptor,

@@ -25,11 +25,15 @@ export const CloseCode = {
   rateLimited: 4429,
 } as const;
 
+// The reasons after which a client tries again. Each alone, since a bundler keeps all of an object.
+export const VERIFICATION_FAILED = "Auth verification failed";
+export const AUTH_TIMEOUT = "Auth timeout";
+
 /** Reasons of auth-rejected. Deployed clients show and compare them: they never change. */
 export const RejectReason = {
   invalidKey: "Invalid auth key",
-  verificationFailed: "Auth verification failed",
-  timeout: "Auth timeout",
+  verificationFailed: VERIFICATION_FAILED,
+  timeout: AUTH_TIMEOUT,
 } as const;
 
 /** The version stands here once more as text: a bundle without a server can leave out a literal alone. */
