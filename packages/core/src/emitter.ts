@@ -5,6 +5,7 @@ interface Registered<TEvent> extends Handler<TEvent> {
   listener?: unknown;
   context?: unknown;
   once?: boolean;
+  wasCalled?: boolean;
 }
 
 // mitt calls listeners of "*" for every event; on the wire "*" is an event's name like any other.
@@ -29,7 +30,12 @@ export class Emitter<TEvent> {
     this.#mitt ??= mitt();
     const type = typeOf(eventName);
     const handler: Registered<TEvent> = (event) => {
-      if (handler.once === true) this.#remove(type, handler);
+      if (handler.once === true) {
+        // By an emit of a listener before it, inside this emit.
+        if (handler.wasCalled === true) return;
+        handler.wasCalled = true;
+        this.#remove(type, handler);
+      }
       this.#call(handler.listener, handler.context, event);
     };
     // On the function itself: a WeakMap for each connection makes every scavenge of the heap walk all of them, 2 to 15 ms

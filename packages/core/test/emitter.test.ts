@@ -68,6 +68,14 @@ it("once is called once, even where it emits in its turn", () => {
   expect(calls).toEqual(["1"]);
 });
 
+it("once is called once, even where a listener before it emits in its turn", () => {
+  const emitter = make();
+  emitter.on("x", () => emitter.emit("x", "2"), undefined, true);
+  emitter.on("x", logs("once"), undefined, true);
+  emitter.emit("x", "1");
+  expect(calls).toEqual(["once 2"]);
+});
+
 it("* is an event's name like any other", () => {
   const emitter = make();
   emitter.on("*", logs("star"), undefined, false);
