@@ -117,8 +117,8 @@ const bind = (options: UwsOptions & CommonOptions, acceptor: Acceptor<WebSocket<
     },
     // uWS keeps the order of publish and send: https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocket.h
     group: {
-      add: (socket) => socket.subscribe(topic),
-      delete: (socket) => socket.unsubscribe(topic),
+      add: (socket) => isOpen(socket) && socket.subscribe(topic),
+      delete: (socket) => isOpen(socket) && socket.unsubscribe(topic),
       send: (bytes) => listener.app.publish(topic, bytes, true, compression !== 0),
     },
   };
@@ -181,6 +181,10 @@ interface UserData {
   readonly handshake: Handshake;
   connection?: Connection;
 }
+
+// A socket that uWS has closed is still in the group while onError is told why.
+const isOpen = (socket: WebSocket<unknown>): boolean =>
+  (socket as WebSocket<UserData>).getUserData().connection?.isOpen === true;
 
 // What send returns: https://unetworking.github.io/uWebSockets.js/generated/interfaces/WebSocket.html#send
 const STATUS = ["queued", "sent", "dropped"] as const;

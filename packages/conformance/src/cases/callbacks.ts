@@ -183,6 +183,29 @@ export const callbacks: Area = ({ it, alone, row: { create, connect } }) => {
     await running.called("onMessage", 2);
   });
 
+  it("onError about a broken connection may end it, broadcast to the others, and close the server", async (lab) => {
+    let closed: Promise<void> | undefined;
+    const running = await lab.start(
+      { maxPayload: 1000 },
+      {
+        onError: (client, { code }) => {
+          if (code === "CALLBACK_FAILED") return;
+          running.server.broadcast("a", ["one has left"], { except: client });
+          client?.disconnect(4000, "broken");
+          closed = running.server.close({ timeoutMs: 100 });
+        },
+      },
+    );
+    const other = await running.authenticated();
+    const { wire } = await running.pair();
+    wire.binary(new Uint8Array(3000));
+    expect((await other.next())[3]).toBe("one has left");
+    expect((await other.closed()).code).toBe(1001);
+    await running.called("onDisconnect", 2);
+    await closed;
+    expect(running.errors.map(({ code }) => code)).not.toContain("CALLBACK_FAILED");
+  });
+
   it("disconnect in onAuthRequest: no onAuthOk, and the decision is ignored", async (lab) => {
     const running = await lab.start(
       {},
