@@ -207,7 +207,7 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
     pong: (ws) => ws.data.connection?.handler?.pong(),
     drain: (ws) => {
       const { connection } = ws.data;
-      if (connection?.end === undefined) connection?.handler?.drain();
+      if (connection?.end === undefined) connection?.drain();
       else if (ws.getBufferedAmount() === 0) connection.end();
     },
     close: ({ data: { connection } }, code, reason) => {
@@ -242,6 +242,13 @@ class Connection implements Socket<BunSocket> {
     const status = this.raw.sendBinary(bytes, this.#compress);
     if (status === 0) return "dropped";
     return status > 0 ? "sent" : "queued";
+  }
+
+  /** Bytes that had waited went. */
+  drain(): void {
+    // What a callback sends Bun writes at its end: it was "sent", and may have had to wait since then.
+    this.handler?.queued();
+    this.handler?.drain();
   }
 
   close(code: number, reason: string): void {

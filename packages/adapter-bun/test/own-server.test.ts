@@ -64,6 +64,37 @@ describeOnBun("a server of our own", () => {
     wire.destroy();
   });
 
+  it("calls onDrain where what a callback had sent waited at its end", async () => {
+    let drains = 0;
+    let answered = 0;
+    const { server } = createServer(
+      { port: 0, host: "127.0.0.1", maxBackpressure: 2 ** 30 },
+      {
+        onMessage: (client) => {
+          // Fits into what Bun collects until a callback returns.
+          client.send("echo", [new Uint8Array(12 * 1024)]);
+          answered++;
+        },
+        onDrain: () => drains++,
+      },
+    );
+    await server.start();
+    const wire = await Wire.authenticated(portOf(server));
+    const [client] = server.clients;
+    let asked = 0;
+    wire.pause();
+    while (client?.bufferedAmount === 0) {
+      wire.event("echo", 1);
+      asked++;
+      while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
+    }
+    wire.resume();
+    for (let i = 0; i < asked; i++) await wire.next();
+    await until(() => drains > 0, "onDrain");
+    expect(drains).toBe(1);
+    wire.destroy();
+  });
+
   it("rejects start where the port is taken, also by a server of ours", async () => {
     const first = createServer({ port: 0, host: "127.0.0.1" });
     await first.server.start();

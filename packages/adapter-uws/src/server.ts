@@ -255,7 +255,7 @@ const behavior = (
     pong: (webSocket) => webSocket.getUserData().connection?.handler?.pong(),
     drain: (webSocket) => {
       const { connection } = webSocket.getUserData();
-      if (connection?.end === undefined) connection?.handler?.drain();
+      if (connection?.end === undefined) connection?.drain();
       else if (webSocket.getBufferedAmount() === 0) connection.end();
     },
     close: (webSocket, code, message) => {
@@ -294,6 +294,13 @@ class Connection implements Socket<WebSocket<unknown>> {
   send(bytes: Uint8Array): SendStatus {
     if (!this.isOpen) return "dropped";
     return STATUS[this.raw.send(bytes, true, this.#compress)] ?? "dropped";
+  }
+
+  /** Bytes that had waited went. */
+  drain(): void {
+    // What a callback sends uWS writes at its end: it was "sent", and may have had to wait since then.
+    this.handler?.queued();
+    this.handler?.drain();
   }
 
   close(code: number, reason: string): void {

@@ -7,6 +7,8 @@ import { Wire } from "../../conformance/src/wire.js";
 import { open, start } from "./harness.js";
 
 const MESSAGE = new Uint8Array(64 * 1024);
+// Fits into what uWS collects until a callback returns.
+const ANSWER = new Uint8Array(12 * 1024);
 
 /** All that the peer has sent so far was read: a ping behind it is answered. */
 const answered = async (wire: Wire): Promise<void> => {
@@ -208,4 +210,27 @@ describe("compression", () => {
     expect([rsv, payload.length < 1000]).toEqual([4, true]);
     wire.destroy();
   });
+});
+
+test("onDrain is called where what a callback had sent waited at its end", async () => {
+  let drains = 0;
+  const running = await start(
+    { maxBackpressure: 2 ** 30 },
+    { onMessage: (client) => void client.send("a", [ANSWER]), onDrain: () => drains++ },
+  );
+  const wire = await open(running.port);
+  const [client] = running.server.clients;
+  let asked = 0;
+  let answered = 0;
+  client?.on("a", () => void answered++);
+  wire.pause();
+  while (client?.bufferedAmount === 0) {
+    wire.event("a", Buffer.alloc(0));
+    asked++;
+    while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
+  }
+  wire.resume();
+  for (let i = 0; i < asked; i++) await wire.next();
+  await until(() => drains > 0, "onDrain");
+  expect(drains).toBe(1);
 });
