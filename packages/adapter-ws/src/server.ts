@@ -260,7 +260,16 @@ const connect = (
   webSocket.on("pong", () => handler.pong());
   webSocket.on("error", (error) => handler.error(error));
   webSocket.on("close", (code, reason) => handler.close(code, reason.toString()));
-  webSocket.on("ping", (data: Buffer) => handler.pinged(data.length));
+  webSocket.on("ping", (data: Buffer) => handler.pinged(data.length, heldByPongs(webSocket)));
+};
+
+// What Node and ws keep for a pong that waits, beside what the peer wrote: two buffers and their places in the stream. Bytes.
+const PONG_BYTES = 320;
+
+// ws counts them itself. Bun's ws does not, and needs no such memory.
+const heldByPongs = (webSocket: WebSocket): number => {
+  const { _pendingAutoPongs: pongs = 0 } = webSocket as WebSocket & { readonly _pendingAutoPongs?: number };
+  return pongs * PONG_BYTES;
 };
 
 // Bun has a `ws` of its own, whose sockets are no network sockets.
@@ -269,10 +278,13 @@ const IS_BUN = process.versions.bun !== undefined;
 // ws compresses, and TLS encrypts, whatever it is given a turn later: only more than this is taken for waiting. Bytes.
 const TURN_BYTES = IS_BUN ? 0 : 64 * 1024;
 
+const LOOK_AGAIN_MS = 20;
+
 /** A connection to which ws writes. */
 class IndirectSocket implements Socket<WebSocket> {
   handler: SocketHandler | undefined;
   #isCongested = false;
+  #looking: ReturnType<typeof setTimeout> | undefined;
   readonly #written: () => void;
 
   constructor(
@@ -281,7 +293,11 @@ class IndirectSocket implements Socket<WebSocket> {
   ) {
     this.#written = () => {
       // What was written to a socket that is destroyed has not gone anywhere.
-      if (!this.#isCongested || socket.destroyed || raw.bufferedAmount > 0) return;
+      if (!this.#isCongested || socket.destroyed || raw.readyState === raw.CLOSED) return;
+      if (raw.bufferedAmount > 0) {
+        this.#lookAgain();
+        return;
+      }
       this.#isCongested = false;
       this.handler?.drain();
     };
@@ -306,6 +322,14 @@ class IndirectSocket implements Socket<WebSocket> {
 
   terminate(): void {
     this.raw.terminate();
+  }
+
+  // What ws has written itself, pongs say, may be the last to go, and tells nobody.
+  #lookAgain(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.#written();
+    }, LOOK_AGAIN_MS);
   }
 
   ping(): void {

@@ -1,9 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
-import { Duplex } from "node:stream";
 import { encode, encodeFrame, gate, Opcode, Wire, within } from "@ezez-ws/conformance";
 import { afterEach, expect, it, vi } from "vitest";
-import { type EchoServer, echoServer, theirServer } from "./harness.js";
+import { type EchoServer, echoServer, theirServer, upgradeThroughStream } from "./harness.js";
 
 let server: EchoServer;
 
@@ -143,19 +141,8 @@ it("keeps to the stream that handleUpgrade was given", async () => {
   ({ server } = echoServer({ noServer: true }));
   await server.start();
   let through = "";
-  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const wrapper = new Duplex({
-      read: () => undefined,
-      write: (chunk, _encoding, done) => {
-        through += chunk.toString("latin1");
-        socket.write(chunk, done);
-      },
-      final: (done) => void socket.end(done),
-    });
-    socket.on("data", (chunk) => wrapper.push(chunk));
-    socket.on("end", () => wrapper.push(null));
-    socket.on("error", (error) => wrapper.destroy(error));
-    server.handleUpgrade(request, wrapper, head);
+  upgradeThroughStream(http, server, (written) => {
+    through += written.toString("latin1");
   });
   const wire = await Wire.authenticated(port);
   wire.event("ask", "through");

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Duplex } from "node:stream";
 import { type Callbacks, EZEZWebsocketServer, type WsOptions } from "@ezez-ws/adapter-ws";
 import type { CommonOptions, EZEZError } from "@ezez-ws/core";
 import type { WebSocket } from "ws";
@@ -33,6 +34,24 @@ export const theirServer = async (): Promise<{ http: Server; port: number }> => 
   http.listen(0, "127.0.0.1");
   await once(http, "listening");
   return { http, port: (http.address() as AddressInfo).port };
+};
+
+/** Serves upgrades of the user's server through a stream of the user's around each network socket. */
+export const upgradeThroughStream = (http: Server, server: EchoServer, saw?: (written: Buffer) => void): void => {
+  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const wrapper = new Duplex({
+      read: () => undefined,
+      write: (chunk, _encoding, done) => {
+        saw?.(chunk);
+        socket.write(chunk, done);
+      },
+      final: (done) => void socket.end(done),
+    });
+    socket.on("data", (chunk) => wrapper.push(chunk));
+    socket.on("end", () => wrapper.push(null));
+    socket.on("error", (error) => wrapper.destroy(error));
+    server.handleUpgrade(request, wrapper, head);
+  });
 };
 
 export const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;

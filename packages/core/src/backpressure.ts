@@ -3,6 +3,9 @@ import type { SendStatus, Socket } from "./socket.js";
 // The longest that a server's frame has (RFC 6455 section 5.2). Bytes.
 const FRAME_HEADER = 10;
 
+// What pings may come to however low the limit is: a peer that is slow may ask whether we are there. Bytes.
+const FEW_PINGS = 64 * 1024;
+
 /** What waits in user space for one peer to read, against the limit for it. */
 export class Backpressure {
   readonly #socket: Pick<Socket, "bufferedAmount">;
@@ -57,14 +60,17 @@ export class Backpressure {
   /**
    * A ping came. Runtimes answer pings past every limit of ours: a peer that only asks, and never reads, must not fill the
    * memory. One that is slow, and asks whether we are there, is no such peer.
+   * @param held what the answers that wait take in memory, where that is known
    * @returns whether they have come to too much
    */
-  pinged(byteLength: number): boolean {
+  pinged(byteLength: number, held = 0): boolean {
+    const most = Math.max(this.#limit, FEW_PINGS);
+    if (held > most) return true;
     if (this.#socket.bufferedAmount <= this.#limit) {
       this.#pings = 0;
       return false;
     }
     this.#pings += byteLength + FRAME_HEADER;
-    return this.#pings > this.#limit;
+    return this.#pings > most;
   }
 }

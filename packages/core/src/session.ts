@@ -216,8 +216,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.silence = 0;
   }
 
-  pinged(byteLength: number): void {
-    if (!this.#backpressure.pinged(byteLength)) return;
+  pinged(byteLength: number, held?: number): void {
+    if (!this.#backpressure.pinged(byteLength, held)) return;
     this.error(new Error("the peer sends pings and does not read"));
     this.terminate();
   }

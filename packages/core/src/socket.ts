@@ -36,8 +36,11 @@ export interface SocketHandler {
   /** Buffered bytes went to the kernel; a hint, {@link Socket.bufferedAmount} may still be above 0. */
   drain(): void;
   pong(): void;
-  /** The peer sent a ping of so many bytes, which the runtime answers. */
-  pinged(byteLength: number): void;
+  /**
+   * The peer sent a ping of so many bytes, which the runtime answers.
+   * @param held bytes of memory that the answers which wait take, where that is far more than they count in bufferedAmount
+   */
+  pinged(byteLength: number, held?: number): void;
   /** A transport error. {@link SocketHandler.close} always follows. */
   error(error: unknown): void;
   /** Exactly once, and nothing after it. 1005: the peer gave no code. 1006: it vanished. */

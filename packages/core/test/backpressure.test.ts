@@ -85,3 +85,35 @@ describe("that none waits", () => {
     expect(backpressure.hasRefused).toBe(false);
   });
 });
+
+describe("pings of a peer that reads nothing", () => {
+  const KiB = 1024;
+
+  it("come to too much above the limit, and above 64 KiB where that is lower", () => {
+    for (const [limit, most] of [
+      [1, 64 * KiB],
+      [256 * KiB, 256 * KiB],
+    ] as const) {
+      const backpressure = new Backpressure({ bufferedAmount: 2 ** 30 }, limit);
+      const isTooMuch = Array.from({ length: most / KiB + 1 }, () => backpressure.pinged(KiB - 10));
+      expect(isTooMuch.indexOf(true)).toBe(most / KiB);
+    }
+  });
+
+  it("count for nothing once no more waits than may", () => {
+    const socket = { bufferedAmount: 2 ** 30 };
+    const backpressure = new Backpressure(socket, 64 * KiB);
+    expect(backpressure.pinged(60 * KiB)).toBe(false);
+    socket.bufferedAmount = 0;
+    expect(backpressure.pinged(60 * KiB)).toBe(false);
+    socket.bufferedAmount = 2 ** 30;
+    expect(backpressure.pinged(60 * KiB)).toBe(false);
+    expect(backpressure.pinged(60 * KiB)).toBe(true);
+  });
+
+  it("come to too much where their answers hold more memory than the limit, however few bytes they are", () => {
+    const backpressure = new Backpressure({ bufferedAmount: 100 }, 256 * KiB);
+    expect(backpressure.pinged(0, 256 * KiB)).toBe(false);
+    expect(backpressure.pinged(0, 256 * KiB + 1)).toBe(true);
+  });
+});

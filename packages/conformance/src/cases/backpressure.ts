@@ -223,4 +223,17 @@ export const backpressure: Area = ({ it, alone, row: { capabilities } }) => {
     await running.called("onMessage");
     expect(running.errors.map(({ code }) => code)).toEqual(["SLOW_CONSUMER"]);
   });
+
+  alone("such a peer is not ended however low maxBackpressure is", async (lab) => {
+    const running = await lab.start({ maxBackpressure: 1, slowConsumer: "drop" });
+    const { wire, client } = await running.pair();
+    wire.pause();
+    expect(client.send("a", [new Uint8Array(12 * 1024 * KiB)])).toBeDefined();
+    for (let i = 0; i < 20; i++) wire.frame(Opcode.ping, Buffer.from(`${i}`));
+    await running.answersOthers();
+    wire.resume();
+    await wire.next();
+    for (let i = 0; i < 20; i++) expect((await wire.nextFrame()).payload.toString()).toBe(`${i}`);
+    expect(running.errors).toEqual([]);
+  });
 };
