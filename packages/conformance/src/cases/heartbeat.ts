@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Area } from "../area.js";
+import { Opcode } from "../frames.js";
 import { until } from "../wait.js";
 
 const BEAT = { heartbeatIntervalMs: 60 };
@@ -36,6 +37,20 @@ export const heartbeat: Area = ({ it, row: { capabilities } }) => {
       clearInterval(talk);
     }
   });
+
+  if (byCore) {
+    it("a client that only pings, and answers none, stays", async (lab) => {
+      const running = await lab.start(BEAT);
+      const wire = await running.authenticated({ answerPings: false });
+      const talk = setInterval(() => wire.frame(Opcode.ping), 15);
+      try {
+        await until(() => wire.pings >= 8, "eight pings came");
+        expect(wire.isOpen).toBe(true);
+      } finally {
+        clearInterval(talk);
+      }
+    });
+  }
 
   it("a silent client is ended: 1006 in onDisconnect, and one onError", async (lab) => {
     const running = await lab.start(BEAT);
