@@ -259,6 +259,18 @@ export const broadcast: Area = ({ it, alone }) => {
     expect((await slow.wire.closed()).code).toBe(1013);
   });
 
+  alone("small broadcasts of one turn end a slow client as well, and lose nothing sent before", async (lab) => {
+    const running = await lab.start({ maxBackpressure: 64 * 1024 });
+    const slow = await running.pair();
+    slow.wire.pause();
+    const chunk = new Uint8Array(1000);
+    let taken = 0;
+    while (running.server.broadcast("a", [taken, chunk]) === 1) taken++;
+    slow.wire.resume();
+    for (let i = 0; i < taken; i++) expect((await slow.wire.next())[3]).toBe(i);
+    expect((await slow.wire.closed()).code).toBe(1013);
+  });
+
   alone("onDrain is called where only broadcasts had waited, and not where none had", async (lab) => {
     const running = await lab.start({ maxBackpressure: 2 ** 30 });
     const { wire, client } = await running.pair();
