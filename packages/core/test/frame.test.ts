@@ -51,6 +51,26 @@ it.each(["n".repeat(256), "\u00e9".repeat(128), "*", "ezez-ws:", "EZEZ-WS::x", "
   },
 );
 
+it.each([
+  "\u007f",
+  "\u0080",
+  "\u07ff",
+  "\u0800",
+  "\u0800\u0800",
+  "\uffff\uffff",
+  "\ud800\udc00",
+  "\udbff\udfff",
+  "\ud800",
+  "\udc00\udc00",
+  "\ud800\u0800",
+  "\ud800\ue000",
+  "\u0800\udc00",
+])("a name with %j can have as many bytes as one of ASCII, and not one more", (text) => {
+  const longest = text.padEnd(text.length + 256 - Buffer.byteLength(text), "n");
+  codec.encode(longest, 1, null, []);
+  expect(errorOf(() => codec.encode(`${longest}n`, 1, null, [])).code).toBe("INVALID_EVENT_NAME");
+});
+
 it("1,021 arguments can be sent, one more cannot", () => {
   const most = new Array<string>(1021).fill("");
   expect(codec.decode(codec.encode("e", 1, null, most)).args).toHaveLength(1021);
