@@ -503,6 +503,10 @@ describe("what the reference loses in silence", () => {
   it("bytes inside an argument can be sent with a custom serializer", () => {
     const options = writing({ hex: (own) => (own instanceof Uint8Array ? hex(own) : null) });
     expect(typed([Uint8Array.of(255)], options)).toBe('["hex:ff"]');
+    const inside = new Point({ a: Uint8Array.of(255) });
+    expect(typed(inside, options)).toBe('{"a":"hex:ff"}');
+    expect(hex(encode([inside], options))).toBe(hex(referenceEncode([inside], options)));
+    expect(typed([new Json([Buffer.of(255)])], options)).toBe('[["hex:ff"]]');
   });
 
   it("functions and symbols cannot be sent, but with a custom serializer", () => {

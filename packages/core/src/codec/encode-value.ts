@@ -7,7 +7,7 @@ const NEEDS_ESCAPE = /["\\\ud800-\udfff]|[^ -\uffff]/;
 
 // Objects whose content is not in their own properties: as plain objects they would silently arrive empty.
 const OPAQUE = new Set(
-  "Map Set WeakMap WeakSet WeakRef RegExp Error Number String Boolean BigInt Symbol Promise ArrayBuffer SharedArrayBuffer"
+  "Map Set WeakMap WeakSet WeakRef RegExp Error Number String Boolean BigInt Symbol Promise SharedArrayBuffer"
     .split(" ")
     .map((name) => `[object ${name}]`),
 );
@@ -87,12 +87,12 @@ export class ValueEncoder {
     if (++this.#nodes > WireLimit.nodes) this.#fail(`more than ${WireLimit.nodes} values`);
     if (typeof value !== "object" || value === null) return this.#scalar(value);
     const simple = Array.isArray(value) || isPlain(value);
-    if (!simple) {
-      const text = raw ? this.#custom(value) : undefined;
+    if (raw && !simple) {
+      const text = this.#custom(value);
       if (text !== undefined) return text;
-      if (isBinary(value)) this.#fail("bytes can only be an argument of their own");
     }
-    if ("toJSON" in value && typeof value.toJSON === "function") {
+    // A Buffer's is not asked: it gives an object.
+    if ("toJSON" in value && typeof value.toJSON === "function" && !isBinary(value)) {
       // JSON.stringify asks for toJSON once, and takes what it gives as it is.
       const json: unknown = value.toJSON(String(key));
       if (typeof json !== "object" || json === null) return this.#scalar(json);
