@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import usual from "./vitest.config.js";
 
 // Every mutant runs them, so they are the tests of these files alone, and those that generate their cases make fewer.
-const tests = ["auth", "replies", "frame", "vectors", "faults-*", "differential-*", "round-trip", "hostile"];
+const tests = ["auth", "replies", "frame", "options", "vectors", "faults-*", "differential-*", "round-trip", "hostile"];
 
 export default defineConfig({
   ...usual,

@@ -47,6 +47,6 @@ export const expectNotSerializable = (
   options: CodecOptions = {},
 ): void => {
   const error = errorOf(() => encode([argument], options));
-  expect(error.code).toBe("NOT_SERIALIZABLE");
+  expect(error).toMatchObject({ code: "NOT_SERIALIZABLE", stage: "encode" });
   expect(error.message).toMatch(message);
 };

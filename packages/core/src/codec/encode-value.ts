@@ -181,10 +181,7 @@ export class ValueEncoder {
 
   #fail(message: string): never {
     const [index, ...keys] = this.#path.slice(0, this.#depth + 1);
-    const steps = keys.map((key) => {
-      if (typeof key === "number") return `[${key}]`;
-      return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-    });
+    const steps = keys.map((key) => (/^[A-Za-z_$][\w$]*$/.test(`${key}`) ? `.${key}` : `[${JSON.stringify(key)}]`));
     throw new EZEZError("NOT_SERIALIZABLE", `args[${index}]${steps.join("")}: ${message}`, { stage: "encode" });
   }
 }
