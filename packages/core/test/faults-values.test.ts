@@ -216,6 +216,7 @@ describe("bigints", () => {
     expectMalformed(() => value('"i:1000"', { maxBigIntLength: 3 }));
     expectMalformed(() => value('"i:-1000"', { maxBigIntLength: 3 }));
     expect(typed(-999n, { maxBigIntLength: 3 })).toBe('"i:-999"');
+    expect(value('"i:\\u0039\\u0039"', { maxBigIntLength: 3 })).toBe(99n);
     expectNotSerializable(1000n, /digits/, { maxBigIntLength: 3 });
     const many = "7".repeat(20_000);
     expect(value(`"i:${many}"`, { maxBigIntLength: Infinity })).toBe(BigInt(many));

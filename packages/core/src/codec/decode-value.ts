@@ -44,7 +44,7 @@ export class ValueDecoder {
     this.#options = options;
   }
 
-  /** Reads the value that fills the bytes from `start` to `end`. @throws EZEZError `MALFORMED_MESSAGE` */
+  /** Reads the value that fills the bytes from `start` to `end`, where 0x00 is. @throws EZEZError `MALFORMED_MESSAGE` */
   decode(start: number, end: number): unknown {
     this.#at = start;
     this.#end = end;
@@ -54,9 +54,9 @@ export class ValueDecoder {
     return value;
   }
 
-  // Past the end there is no byte to match.
+  // At the end it is 0x00, which matches nothing.
   #peek(): number {
-    return this.#at < this.#end ? (this.#bytes[this.#at] as number) : -1;
+    return this.#bytes[this.#at] as number;
   }
 
   #value(): unknown {
@@ -111,7 +111,7 @@ export class ValueDecoder {
       value = value * 10 + (byte - 0x30);
       byte = this.#bytes[++at] as number;
     }
-    if (byte === QUOTE && at > this.#at && at < this.#end && (first !== 0x30 || at === this.#at + 1)) {
+    if (byte === QUOTE && at > this.#at && (first !== 0x30 || at === this.#at + 1)) {
       this.#at = at + 1;
       return value;
     }
@@ -121,13 +121,10 @@ export class ValueDecoder {
   }
 
   #bigint(): bigint {
-    const start = this.#at;
     const text = this.#text();
-    if (this.#at - 1 - start > this.#options.maxBigIntLength + 1 || !INTEGER.test(text)) {
+    const digits = text.length - (text.startsWith("-") ? 1 : 0);
+    if (digits > this.#options.maxBigIntLength || !INTEGER.test(text))
       throw malformed("a bigint is broken or too long");
-    }
-    if (text.length - (text.startsWith("-") ? 1 : 0) > this.#options.maxBigIntLength)
-      throw malformed("a bigint is too long");
     return BigInt(text);
   }
 
