@@ -1,7 +1,7 @@
 import { malformed } from "../errors.js";
 import { WireLimit } from "../protocol.js";
 import type { ResolvedCodecOptions } from "./options.js";
-import { readText } from "./text.js";
+import { readName, readText } from "./text.js";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -154,7 +154,7 @@ export class ValueDecoder {
   }
 
   // From behind the opening quote (and the scalar's prefix) to behind the closing one.
-  #text(): string {
+  #text(read = readText): string {
     const start = this.#at;
     let escaped = false;
     let at = start;
@@ -169,7 +169,7 @@ export class ValueDecoder {
     }
     this.#at = at + 1;
     try {
-      const text = readText(this.#bytes, start, at);
+      const text = read(this.#bytes, start, at);
       return escaped ? (JSON.parse(`"${text}"`) as string) : text;
     } catch (cause) {
       throw malformed("a text is broken", cause);
@@ -199,7 +199,7 @@ export class ValueDecoder {
     if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
     for (let count = 1; ; count++) {
       this.#expect(QUOTE);
-      const key = this.#text();
+      const key = this.#text(readName);
       if (key === "__proto__") throw malformed("a key named __proto__");
       this.#expect(COLON);
       object[key] = this.#value();
