@@ -112,6 +112,7 @@ const messages: Record<string, Buffer> = {
   "an object of long keys": typed(brokenObject((i) => `"${base36(i, 200)}":"u:"`)),
   "a key twice": typed(list("{", ',"0000":"u:"}', (i) => `"${base36(i, 4)}":"u:"`)),
   "objects of one key, each another": typed(brokenArray((i) => `{"${base36(i, 4)}":"u:"}`)),
+  "objects of one integer key": typed(brokenArray(() => `{"1000":[]}`)),
   "objects of one key, each another, 20 parts": split((i) => `{"${base36(i, 5)}":"u:"}`),
   "objects of eight keys, each others": split(
     (i) => `{${Array.from({ length: 8 }, (_, k) => `"${base36(i * 8 + k, 5)}":"u:"`).join(",")}}`,

@@ -105,6 +105,32 @@ it("a reserved name is a message by itself, whatever it is", () => {
   expectMalformed(() => codec.decode(bytes("0f\0\0")));
 });
 
+it("an object takes memory for its keys, not for integers below them", () => {
+  const objects = Array.from({ length: 10_000 }, () => '{"1000":[]}').join();
+  const before = process.memoryUsage().heapUsed;
+  const values = decodeParts(part("j", `[${objects}]`), resolved);
+  // 12 KiB for each would be 120 MiB.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(32 * 1024 * 1024);
+  expect(values).toEqual([Array.from({ length: 10_000 }, () => ({ 1000: [] }))]);
+});
+
+it("integer keys are all kept, in ascending order, however far apart they are", () => {
+  for (const keys of [
+    [0, 1, 2, 3],
+    [4_294_967_294, 1000, 0],
+    [1000, 4_294_967_294, 999, 4_294_967_295],
+    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+  ]) {
+    const properties = keys.map((key) => `"${key}":"n:${key}"`).join();
+    const [value] = decodeParts(part("j", `{${properties}}`), resolved) as [object];
+    const sorted = [...keys].sort((a, b) => a - b);
+    expect(Object.entries(value)).toEqual(sorted.map((key) => [String(key), key]));
+  }
+  for (const key of [1000, 4_294_967_294]) {
+    expectMalformed(() => decodeParts(part("j", `{"${key}":"u:","1":"u:","${key}":"u:"}`), resolved));
+  }
+});
+
 const partEnds = (message: Uint8Array): number[] => {
   const ends: number[] = [];
   for (let at = 0; at < message.length; ) {

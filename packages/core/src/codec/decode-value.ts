@@ -18,6 +18,21 @@ const MANY_KEYS = 1000;
 const NUMBER = /^(?:NaN|-?(?:Infinity|(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?))$/;
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 
+const LAST_INDEX = 2 ** 32 - 2;
+
+// Integer keys that are further from 0 than the count of keys asks for.
+const isFarIndex = (key: string, count: number): boolean => {
+  if (key.charCodeAt(0) - 0x30 > 9 || key.length > 10) return false;
+  return Number(key) > 4 * count + 4;
+};
+
+// Engines keep values with integer keys in an array up to the largest, if that is not too far: 12 KiB for each `{"1000":[]}`,
+// 600 MiB for a hostile message. An object that once had the last key of all keeps them in a table.
+const makeSparse = (object: Record<number, unknown>): void => {
+  object[LAST_INDEX] = undefined;
+  delete object[LAST_INDEX];
+};
+
 /**
  * Reads typed JSON straight from the bytes, in one pass. Strict: what the reference encoder cannot have written, white
  * space and repeated keys among it, is refused. An instance serves one message; offsets of parts move it along.
@@ -197,11 +212,16 @@ export class ValueDecoder {
     const shapeless = keys !== undefined && keys.size > MANY_KEYS;
     const object: Record<string, unknown> = shapeless ? Object.create(null) : {};
     if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
+    let sparse = false;
     for (let count = 1; ; count++) {
       this.#expect(QUOTE);
       const key = this.#text(readName);
       if (key === "__proto__") throw malformed("a key named __proto__");
       this.#expect(COLON);
+      if (!sparse && isFarIndex(key, count)) {
+        makeSparse(object);
+        sparse = true;
+      }
       object[key] = this.#value();
       keys?.add(key);
       if (!this.#next(CLOSE_BRACE)) continue;
