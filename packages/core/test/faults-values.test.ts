@@ -108,7 +108,9 @@ describe("what counts as a plain object", () => {
   it("one of another realm is, and is read as one", () => {
     const foreign: unknown = runInNewContext("({ b: undefined, a: [1, { c: null }] })");
     expect(typed(foreign)).toBe('{"a":["n:1",{"c":"l:"}],"b":"u:"}');
-    expect(typed([foreign], custom)).toBe('[{"b":"u:","a":["n:1",{"c":"l:"}]}]');
+    for (const options of [custom, writing({ X: () => "any" })]) {
+      expect(typed([foreign], options)).toBe('[{"b":"u:","a":["n:1",{"c":"l:"}]}]');
+    }
   });
 
   it("one that calls itself something else by its tag is", () => {
@@ -440,6 +442,13 @@ describe("key order", () => {
       '{"9":"n:1","10":"n:1","a":[{"f":"n:1","e":"n:1"}],"b":{"d":"n:1","c":"n:1"}}',
     );
     expect(typed({ b: 1, a: 1 }, { serializerArgs: [null, { sortProps: false }] })).toBe('{"b":"n:1","a":"n:1"}');
+  });
+
+  it.each([1, 8, 20])("twenty names are sorted behind %i integers", (integers) => {
+    const object: Record<string, number> = {};
+    for (let i = 0; i < 20; i++) object[`k${(i * 7) % 20}`] = i;
+    for (let i = integers; i > 0; i--) object[i * 3] = i;
+    expect(hex(encode([object]))).toBe(hex(referenceEncode([object])));
   });
 });
 
