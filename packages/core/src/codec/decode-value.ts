@@ -208,10 +208,10 @@ export class ValueDecoder {
   #object(): Record<string, unknown> {
     this.#enter();
     if (++this.#objects === MANY_OBJECTS) this.#keys = new Set();
+    if (this.#peek() === CLOSE_BRACE) return this.#leave({});
     const keys = this.#keys;
     const shapeless = keys !== undefined && keys.size > MANY_KEYS;
     const object: Record<string, unknown> = shapeless ? Object.create(null) : {};
-    if (this.#peek() === CLOSE_BRACE) return this.#leave(object);
     let sparse = false;
     for (let count = 1; ; count++) {
       this.#expect(QUOTE);
