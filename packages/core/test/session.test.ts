@@ -775,18 +775,18 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
     });
 
     it("pings are counted only while more waits than may, and then end a peer that never reads", async () => {
-      const { open, log } = begin({ maxBackpressure: 1000 });
+      const { open, log } = begin({ maxBackpressure: 100 * 1024 });
       const socket = open();
-      for (let i = 0; i < 100; i++) socket.handler.pinged(125);
-      socket.bufferedAmount = 1001;
-      for (let i = 0; i < 7; i++) socket.handler.pinged(125);
+      for (let i = 0; i < 100; i++) socket.handler.pinged(1014);
+      socket.bufferedAmount = 100 * 1024 + 1;
+      for (let i = 0; i < 100; i++) socket.handler.pinged(1014);
       expect(socket.log).toEqual([]);
-      socket.bufferedAmount = 1000;
+      socket.bufferedAmount = 100 * 1024;
       socket.handler.pinged(0);
-      socket.bufferedAmount = 1001;
-      for (let i = 0; i < 7; i++) socket.handler.pinged(125);
+      socket.bufferedAmount = 100 * 1024 + 1;
+      for (let i = 0; i < 100; i++) socket.handler.pinged(1014);
       expect(log).toEqual([]);
-      socket.handler.pinged(125);
+      socket.handler.pinged(1014);
       await settle();
       expect(socket.log).toEqual(["terminate"]);
       expect(log).toEqual(["a onError TRANSPORT_ERROR transport", "a onDisconnect 1006"]);
