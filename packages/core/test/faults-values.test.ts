@@ -605,6 +605,13 @@ describe("custom serializers and deserializers", () => {
     });
     const error = errorOf(() => value('["X:1"]', options));
     expect([error.code, error.cause]).toEqual(["MALFORMED_MESSAGE", cause]);
+    expect(error.message).toMatch("a custom deserializer failed");
+  });
+
+  it("a scalar that no deserializer is for makes the message malformed, without a cause", () => {
+    const error = errorOf(() => value('"Y:1"', reading({ X: () => 1 })));
+    expect([error.code, error.cause]).toEqual(["MALFORMED_MESSAGE", undefined]);
+    expect(error.message).toMatch("a scalar of an unknown type");
   });
 
   it.each([undefined, Number.NaN, null, 0, ""])("a deserializer's %s is passed on", (given) => {
