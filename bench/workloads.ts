@@ -113,8 +113,7 @@ const idle: Workload = {
   fresh: true,
   prepare: async (stage) => {
     await open(stage, BUSY, "busy");
-    await warmUp(stage, () => busy(stage));
-    await warmUp(stage, () => visit(stage));
+    await costs(stage);
   },
   sample: async (stage) => {
     const { server, generator } = stage;
