@@ -203,7 +203,7 @@ const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSoc
     },
     message: (ws, data) => ws.data.connection?.handler?.message(data),
     // Which Bun answers: https://bun.com/docs/runtime/http/websockets
-    ping: (ws, data) => ws.data.connection?.handler?.pinged(data.length),
+    ping: (ws, data) => ws.data.connection?.pinged(data.length),
     pong: (ws) => ws.data.connection?.handler?.pong(),
     drain: (ws) => {
       const { connection } = ws.data;
@@ -225,6 +225,8 @@ class Connection implements Socket<BunSocket> {
   /** The close that waits for the buffer to drain. */
   end: (() => unknown) | undefined;
   readonly #compress: boolean;
+  /** Messages may wait, and not only what the runtime sends by itself. */
+  #hasSent = false;
 
   constructor(
     readonly raw: BunSocket,
@@ -240,14 +242,21 @@ class Connection implements Socket<BunSocket> {
   send(bytes: Uint8Array): SendStatus {
     // Its length where all is written, -1 where some waits, 0 where the socket is closed (and for an empty message).
     const status = this.raw.sendBinary(bytes, this.#compress);
+    this.#hasSent = true;
     if (status === 0) return "dropped";
     return status > 0 ? "sent" : "queued";
+  }
+
+  pinged(byteLength: number): void {
+    this.#settle();
+    this.handler?.pinged(byteLength);
   }
 
   /** Bytes that had waited went. */
   drain(): void {
     // What a callback sends Bun writes at its end: it was "sent", and may have had to wait since then.
-    this.handler?.queued();
+    if (this.#hasSent) this.handler?.queued();
+    this.#hasSent = false;
     this.handler?.drain();
   }
 
@@ -264,6 +273,11 @@ class Connection implements Socket<BunSocket> {
   }
 
   ping(): void {
+    this.#settle();
     this.raw.ping();
+  }
+
+  #settle(): void {
+    if (this.bufferedAmount === 0) this.#hasSent = false;
   }
 }

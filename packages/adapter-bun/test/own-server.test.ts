@@ -95,6 +95,27 @@ describeOnBun("a server of our own", () => {
     wire.destroy();
   });
 
+  it("tells nothing of a drain where only pongs waited", async () => {
+    let drains = 0;
+    const { server } = createServer({ port: 0, host: "127.0.0.1" }, { onDrain: () => drains++ });
+    await server.start();
+    const wire = await Wire.authenticated(portOf(server));
+    const [client] = server.clients;
+    const pings = Buffer.concat(Array.from({ length: 500 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
+    let asked = 0;
+    wire.pause();
+    while (client?.bufferedAmount === 0) {
+      wire.write(pings);
+      asked += 500;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    wire.resume();
+    for (let i = 0; i < asked; i++) await wire.nextFrame();
+    expect(client?.bufferedAmount).toBe(0);
+    expect(drains).toBe(0);
+    wire.destroy();
+  });
+
   it("rejects start where the port is taken, also by a server of ours", async () => {
     const first = createServer({ port: 0, host: "127.0.0.1" });
     await first.server.start();

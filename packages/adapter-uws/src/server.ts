@@ -251,7 +251,7 @@ const behavior = (
       webSocket.getUserData().connection?.handler?.message(isBinary ? new Uint8Array(data) : textOf(data));
     },
     // Which uWS answers: https://github.com/uNetworking/uWebSockets/blob/master/src/WebSocketContext.h
-    ping: (webSocket, message) => webSocket.getUserData().connection?.handler?.pinged(message.byteLength),
+    ping: (webSocket, message) => webSocket.getUserData().connection?.pinged(message.byteLength),
     pong: (webSocket) => webSocket.getUserData().connection?.handler?.pong(),
     drain: (webSocket) => {
       const { connection } = webSocket.getUserData();
@@ -279,6 +279,8 @@ class Connection implements Socket<WebSocket<unknown>> {
   /** The close that waits for the buffer to drain. */
   end: (() => unknown) | undefined;
   readonly #compress: boolean;
+  /** Messages may wait, and not only what the runtime sends by itself. */
+  #hasSent = false;
 
   constructor(
     readonly raw: WebSocket<unknown>,
@@ -293,13 +295,20 @@ class Connection implements Socket<WebSocket<unknown>> {
 
   send(bytes: Uint8Array): SendStatus {
     if (!this.isOpen) return "dropped";
+    this.#hasSent = true;
     return STATUS[this.raw.send(bytes, true, this.#compress)] ?? "dropped";
+  }
+
+  pinged(byteLength: number): void {
+    this.#settle();
+    this.handler?.pinged(byteLength);
   }
 
   /** Bytes that had waited went. */
   drain(): void {
     // What a callback sends uWS writes at its end: it was "sent", and may have had to wait since then.
-    this.handler?.queued();
+    if (this.#hasSent) this.handler?.queued();
+    this.#hasSent = false;
     this.handler?.drain();
   }
 
@@ -317,6 +326,12 @@ class Connection implements Socket<WebSocket<unknown>> {
   }
 
   ping(): void {
-    if (this.isOpen) this.raw.ping();
+    if (!this.isOpen) return;
+    this.#settle();
+    this.raw.ping();
+  }
+
+  #settle(): void {
+    if (this.bufferedAmount === 0) this.#hasSent = false;
   }
 }

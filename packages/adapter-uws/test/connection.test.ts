@@ -234,3 +234,22 @@ test("onDrain is called where what a callback had sent waited at its end", async
   await until(() => drains > 0, "onDrain");
   expect(drains).toBe(1);
 });
+
+test("where only pongs waited, nothing is told of a drain", async () => {
+  let drains = 0;
+  const running = await start({}, { onDrain: () => drains++ });
+  const wire = await open(running.port);
+  const [client] = running.server.clients;
+  const pings = Buffer.concat(Array.from({ length: 500 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
+  let asked = 0;
+  wire.pause();
+  while (client?.bufferedAmount === 0) {
+    wire.write(pings);
+    asked += 500;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  wire.resume();
+  for (let i = 0; i < asked; i++) await wire.nextFrame();
+  expect(client?.bufferedAmount).toBe(0);
+  expect(drains).toBe(0);
+});
