@@ -284,22 +284,20 @@ const LOOK_AGAIN_MS = 20;
 class IndirectSocket implements Socket<WebSocket> {
   handler: SocketHandler | undefined;
   #isCongested = false;
+  // Messages whose callback is due.
+  #due = 0;
   #looking: ReturnType<typeof setTimeout> | undefined;
+  readonly #socket: NetSocket;
   readonly #written: () => void;
 
   constructor(
     readonly raw: WebSocket,
     socket: NetSocket,
   ) {
+    this.#socket = socket;
     this.#written = () => {
-      // What was written to a socket that is destroyed has not gone anywhere.
-      if (!this.#isCongested || socket.destroyed || raw.readyState === raw.CLOSED) return;
-      if (raw.bufferedAmount > 0) {
-        this.#lookAgain();
-        return;
-      }
-      this.#isCongested = false;
-      this.handler?.drain();
+      this.#due--;
+      this.#look();
     };
   }
 
@@ -311,6 +309,7 @@ class IndirectSocket implements Socket<WebSocket> {
     if (this.raw.readyState !== this.raw.OPEN) return "dropped";
     // ws has no drain event; its callback comes when the bytes were written.
     // What it compresses it keeps.
+    this.#due++;
     this.raw.send(Buffer.from(bytes), BINARY, this.#written);
     if (this.raw.bufferedAmount > TURN_BYTES) this.#isCongested = true;
     return this.#isCongested ? "queued" : "sent";
@@ -324,15 +323,20 @@ class IndirectSocket implements Socket<WebSocket> {
     this.raw.terminate();
   }
 
-  // What ws has written itself, pongs say, may be the last to go, and tells nobody.
-  #lookAgain(): void {
-    this.#looking ??= setTimeout(() => {
-      this.#looking = undefined;
-      this.#written();
-    }, LOOK_AGAIN_MS);
-  }
-
   ping(): void {
     this.raw.ping();
+  }
+
+  #look(): void {
+    clearTimeout(this.#looking);
+    // What was written to a socket that is destroyed has not gone anywhere.
+    if (!this.#isCongested || this.#socket.destroyed || this.raw.readyState === this.raw.CLOSED) return;
+    if (this.raw.bufferedAmount === 0) {
+      this.#isCongested = false;
+      this.handler?.drain();
+    } else if (this.#due === 0) {
+      // What ws has written itself, pongs say, is still to go, and tells nobody.
+      this.#looking = setTimeout(() => this.#look(), LOOK_AGAIN_MS);
+    }
   }
 }
