@@ -14,7 +14,6 @@ export interface WebSocketEvent {
 export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
-  readonly bufferedAmount: number;
   readonly protocol: string;
   readonly url: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;

@@ -37,7 +37,8 @@ export const RejectReason = {
 } as const;
 
 /** The version stands here once more as text: a bundle without a server can leave out a literal alone. */
-export const VERSION_MISMATCH = "Protocol version mismatch, wanted 1, got ";
+export const VERSION_MISMATCH: `Protocol version mismatch, wanted ${typeof PROTOCOL_VERSION}, got ` =
+  "Protocol version mismatch, wanted 1, got ";
 
 /** What every message has to keep to, in both directions. */
 export const WireLimit = {

@@ -1,7 +1,7 @@
 import { malformed } from "../errors.js";
 import { WireLimit } from "../protocol.js";
 import type { ResolvedCodecOptions } from "./options.js";
-import { readName, readText } from "./text.js";
+import { isArrayIndex, readName, readText } from "./text.js";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -22,8 +22,8 @@ const LAST_INDEX = 2 ** 32 - 2;
 
 // Integer keys that are further from 0 than the count of keys asks for.
 const isFarIndex = (key: string, count: number): boolean => {
-  if (key.charCodeAt(0) - 0x30 > 9 || key.length > 10) return false;
-  return Number(key) > 4 * count + 4;
+  const first = key.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39 && isArrayIndex(key) && Number(key) > 4 * count + 4;
 };
 
 // Engines keep values with integer keys in an array up to the largest, if that is not too far: 12 KiB for each `{"1000":[]}`,

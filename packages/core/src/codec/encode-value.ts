@@ -1,6 +1,7 @@
 import { EZEZError } from "../errors.js";
 import { WireLimit } from "../protocol.js";
 import type { ResolvedCodecOptions } from "./options.js";
+import { isArrayIndex } from "./text.js";
 
 // What JSON has to escape, lone surrogates among it (well-formed JSON.stringify, ECMA-262 section 25.5.2.3).
 const NEEDS_ESCAPE = /["\\\ud800-\udfff]|[^ -\uffff]/;
@@ -32,11 +33,6 @@ export const bytesOf = (value: ArrayBufferView | ArrayBuffer): Uint8Array =>
   ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     : new Uint8Array(value, 0, value.byteLength);
-
-const isArrayIndex = (key: string): boolean => {
-  const index = Number(key) >>> 0;
-  return String(index) === key && index !== 0xffffffff;
-};
 
 // Array.prototype.sort costs more to call than this does for so few.
 const FEW = 16;
