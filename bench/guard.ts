@@ -29,9 +29,12 @@ export const floorsOf = (cells: readonly Cell[]): Floors => {
   return floors;
 };
 
-/** What a run has below the floors, in words; a cell that is missing is below, unless its server could not run. */
-export const regressions = (cells: readonly Cell[], floors: Floors, skipped: readonly string[]): string[] =>
-  Object.entries(floors)
+/**
+ * What a run has below the floors, in words; a cell that is missing is below, unless its server could not run, and so is one
+ * that has no floor.
+ */
+export const regressions = (cells: readonly Cell[], floors: Floors, skipped: readonly string[]): string[] => {
+  const below = Object.entries(floors)
     .filter(([server]) => !skipped.includes(server))
     .flatMap(([server, byMetric]) =>
       Object.entries(byMetric).flatMap(([metric, floor]) => {
@@ -43,3 +46,8 @@ export const regressions = (cells: readonly Cell[], floors: Floors, skipped: rea
         return [`${server}, ${metric}: ${ratio.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`];
       }),
     );
+  const unheld = cells.filter(
+    (cell) => ratioOf(cell) !== undefined && floors[cell.server]?.[cell.metric] === undefined,
+  );
+  return [...below, ...unheld.map(({ server, metric }) => `${server}, ${metric}: no floor`)];
+};

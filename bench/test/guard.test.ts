@@ -52,6 +52,12 @@ describe("floors of the benchmark", () => {
     expect(regressions(cells, floors, ["ezez-bun"])).toEqual([]);
   });
 
+  it("tell of a cell that has none", () => {
+    expect(regressions(run("object", { "raw-ws": [5], "ezez-ws": [5] }), {}, [])).toEqual([
+      "ezez-ws, object: no floor",
+    ]);
+  });
+
   it("miss a cell whose control was not measured", () => {
     expect(regressions(run("small", { "ezez-ws": [5], ...bun }), floors, [])).toEqual(["ezez-ws, small: not measured"]);
   });
