@@ -2,7 +2,10 @@ import { metricOf } from "./metrics.js";
 import type { Cell } from "./results.js";
 import { SERVERS } from "./servers.js";
 
-/** The least throughput per CPU, against the raw control or against itself where nothing is piled up, by server, then by metric. */
+/**
+ * The least throughput per CPU, against the raw control or against itself where nothing is piled up: by server, then by
+ * metric.
+ */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Half of what was measured: noise stays above it, a lost optimisation does not. */

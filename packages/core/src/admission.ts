@@ -45,7 +45,7 @@ export const chooseProtocol = (
   if (choose === undefined) return [...offered].find((protocol) => protocol !== "");
   const chosen = choose(offered, handshake);
   if (chosen === false) return undefined;
-  if (!offered.has(chosen)) throw new TypeError("handleProtocols must return one of the offered protocols, or false");
+  if (!offered.has(chosen)) throw new TypeError("handleProtocols must return an offered protocol or false");
   return chosen;
 };
 
@@ -55,7 +55,7 @@ export const admissionOf = (answer: unknown): true | Refusal => {
   if (answer === false) return FORBIDDEN;
   const { status, headers = {}, body = "" } = Object(answer) as { [K in keyof Refusal]: unknown };
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
-    throw new TypeError("onUpgrade must give a boolean or an object with an HTTP status from 200 to 599");
+    throw new TypeError("onUpgrade must give a boolean or a status from 200 to 599");
   }
   let hasType = false;
   for (const [name, value] of Object.entries(Object(headers) as object)) {
@@ -65,7 +65,7 @@ export const admissionOf = (answer: unknown): true | Refusal => {
     }
     hasType ||= name.toLowerCase() === "content-type";
   }
-  if (typeof body !== "string") throw new TypeError("onUpgrade must give its body as a string");
+  if (typeof body !== "string") throw new TypeError("onUpgrade must give a string as body");
   // Where a body has no type, Bun adds one and others leave the browser to guess.
   const type = body === "" || hasType ? {} : { "content-type": TEXT };
   return { status: status as number, headers: { ...type, ...(headers as Record<string, string>) }, body };

@@ -15,5 +15,5 @@ const told = new Set<string>();
 export const warnIfOlder = (name: string, version: string, minimum: string): void => {
   if (version.localeCompare(minimum, "en", { numeric: true }) >= 0 || told.has(name)) return;
   told.add(name);
-  tellConsole(`ezez-ws: ${name} ${version} is older than ${minimum}, the oldest that it is made for`);
+  tellConsole(`ezez-ws: ${name} ${version} is too old: use ${minimum} or later`);
 };

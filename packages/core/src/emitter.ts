@@ -5,7 +5,7 @@ interface Registered<TEvent> extends Handler<TEvent> {
   listener?: unknown;
   context?: unknown;
   once?: boolean;
-  wasCalled?: boolean;
+  isSpent?: boolean;
 }
 
 // mitt calls listeners of "*" for every event; on the wire "*" is an event's name like any other.
@@ -30,10 +30,10 @@ export class Emitter<TEvent> {
     this.#mitt ??= mitt();
     const type = typeOf(eventName);
     const handler: Registered<TEvent> = (event) => {
-      if (handler.once === true) {
+      if (handler.once) {
         // By an emit of a listener before it, inside this emit.
-        if (handler.wasCalled === true) return;
-        handler.wasCalled = true;
+        if (handler.isSpent) return;
+        handler.isSpent = true;
         this.#remove(type, handler);
       }
       this.#call(handler.listener, handler.context, event);

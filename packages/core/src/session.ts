@@ -219,7 +219,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   pinged(byteLength: number, held?: number): void {
     this.silence = 0;
     if (!this.#backpressure.pinged(byteLength, held)) return;
-    this.error(new Error("the peer sends pings and does not read"));
+    this.error(new Error("the peer reads no pongs"));
     this.terminate();
   }
 

@@ -33,6 +33,6 @@ describe("warnIfOlder", () => {
     const spy = vi.spyOn(console, "error").mockImplementation(() => undefined);
     warnIfOlder("Runtime", "1.0", "1.1");
     warnIfOlder("Runtime", "1.0", "1.1");
-    expect(spy.mock.calls).toEqual([["ezez-ws: Runtime 1.0 is older than 1.1, the oldest that it is made for"]]);
+    expect(spy.mock.calls).toEqual([["ezez-ws: Runtime 1.0 is too old: use 1.1 or later"]]);
   });
 });

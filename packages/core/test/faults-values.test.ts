@@ -86,7 +86,7 @@ describe("keys of custom serializers", () => {
     for (const option of ["serializerArgs", "unserializerArgs"] as const) {
       const error = errorOf(() => new FrameCodec({ [option]: [{ [key]: () => null }] }));
       expect(error.code).toBe("INVALID_OPTION");
-      expect(error.message).toContain(`${option}: ${JSON.stringify(key)} must be a key that is not empty`);
+      expect(error.message).toContain(`${option}: ${JSON.stringify(key)} must be a key without ':'`);
     }
   });
 

@@ -65,7 +65,7 @@ export class ValueDecoder {
     this.#end = end;
     // A scalar is no node: those of a message are as many as its parts at most.
     const value = this.#peek() === QUOTE ? this.#scalar() : this.#value();
-    if (this.#at !== end) throw malformed("typed JSON goes on after its value");
+    if (this.#at !== end) throw malformed("typed JSON is broken");
     return value;
   }
 
@@ -139,7 +139,7 @@ export class ValueDecoder {
     const text = this.#text();
     const digits = text.length - (text.startsWith("-") ? 1 : 0);
     if (digits > this.#options.maxBigIntLength || !INTEGER.test(text))
-      throw malformed("a bigint is broken or too long");
+      throw malformed("a bigint is broken, or of too many digits");
     return BigInt(text);
   }
 
@@ -150,7 +150,7 @@ export class ValueDecoder {
   }
 
   #nothing<T>(value: T): T {
-    if (this.#peek() !== QUOTE) throw malformed("a scalar is broken");
+    if (this.#peek() !== QUOTE) throw malformed("typed JSON is broken");
     this.#at++;
     return value;
   }
@@ -174,7 +174,7 @@ export class ValueDecoder {
     let escaped = false;
     let at = start;
     for (; ; at++) {
-      if (at >= this.#end) throw malformed("a text has no end");
+      if (at >= this.#end) throw malformed("a text is broken");
       const byte = this.#bytes[at] as number;
       if (byte === QUOTE) break;
       if (byte === BACKSLASH) {

@@ -46,7 +46,7 @@ const entriesOf = <T>(option: string, custom: Record<string, T> | null | undefin
   Object.entries(custom ?? {}).map(([key, convert]) => {
     const name = `${option}: ${JSON.stringify(key)}`;
     if (key === "" || key.includes(":") || BUILT_IN.includes(key)) {
-      throw invalid(name, "a key that is not empty, holds no ':' and is none of s n i u b l");
+      throw invalid(name, "a key without ':', and none of s n i u b l");
     }
     if (typeof convert !== "function") throw invalid(name, "a function");
     return [key, convert];
