@@ -23,7 +23,7 @@ const warningsOf = (file: string, content: string): unknown[] => {
 test("an old uWebSockets.js is warned of", () => {
   const old = JSON.stringify({ name: "uWebSockets.js", version: "20.30.0" });
   expect(warningsOf("package.json", old)).toEqual([
-    expect.stringMatching(/^ezez-ws: uWebSockets\.js 20\.30\.0 is older/),
+    expect.stringMatching(/^ezez-ws: uWebSockets\.js 20\.30\.0 is too old/),
   ]);
 });
 
