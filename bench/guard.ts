@@ -32,25 +32,36 @@ export const floorsOf = (cells: readonly Cell[]): Floors => {
   return floors;
 };
 
+/** A cell that does not hold its floor. */
+export interface Regression {
+  readonly metric: string;
+  readonly reason: string;
+}
+
 /**
- * What a run has below the floors, in words; a cell that is missing is below, unless its server could not run, and so is one
- * that has no floor.
+ * What a run has below the floors; a cell that is missing is below, unless its server could not run, and so is one that has
+ * no floor.
  */
-export const regressions = (cells: readonly Cell[], floors: Floors, skipped: readonly string[]): string[] => {
+export const regressions = (cells: readonly Cell[], floors: Floors, skipped: readonly string[]): Regression[] => {
+  const regression = (server: string, metric: string, what: string): Regression => ({
+    metric,
+    reason: `${server}, ${metric}: ${what}`,
+  });
   const below = Object.entries(floors)
     .filter(([server]) => !skipped.includes(server))
     .flatMap(([server, byMetric]) =>
       Object.entries(byMetric).flatMap(([metric, floor]) => {
         const cell = cells.find((one) => one.server === server && one.metric === metric);
         const ratio = cell === undefined ? undefined : ratioOf(cell);
-        if (ratio === undefined || Number.isNaN(ratio)) return [`${server}, ${metric}: not measured`];
+        if (ratio === undefined || Number.isNaN(ratio)) return [regression(server, metric, "not measured")];
         if (ratio >= floor) return [];
         const rival = metricOf(metric).compare === "growth" ? "what it is alone," : controlOf(server);
-        return [`${server}, ${metric}: ${ratio.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`];
+        const what = `${ratio.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`;
+        return [regression(server, metric, what)];
       }),
     );
   const unheld = cells.filter(
     (cell) => ratioOf(cell) !== undefined && floors[cell.server]?.[cell.metric] === undefined,
   );
-  return [...below, ...unheld.map(({ server, metric }) => `${server}, ${metric}: no floor`)];
+  return [...below, ...unheld.map(({ server, metric }) => regression(server, metric, "no floor"))];
 };

@@ -14,9 +14,13 @@ export interface Plan {
   readonly flags?: (server: ServerDefinition, workload: Workload) => readonly string[];
 }
 
-/** Every workload on every server: the servers in turn, round by round, every other round backwards. */
-export const measure = async (plan: Plan, generator: Generator, tell: (line: string) => void): Promise<Readings> => {
-  const readings: Readings = new Map();
+/** Every workload on every server: the servers in turn, round by round, every other round backwards. Adds to `readings`. */
+export const measure = async (
+  plan: Plan,
+  generator: Generator,
+  readings: Readings,
+  tell: (line: string) => void,
+): Promise<void> => {
   for (const workload of plan.workloads) {
     const start = performance.now();
     const servers = plan.servers.filter(workload.runs);
@@ -24,7 +28,6 @@ export const measure = async (plan: Plan, generator: Generator, tell: (line: str
     else await onSteady(workload, servers, plan, generator, readings);
     tell(`${workload.name}: ${((performance.now() - start) / 1000).toFixed(0)} s`);
   }
-  return readings;
 };
 
 const order = <T>(items: readonly T[], round: number): readonly T[] => (round % 2 === 0 ? items : [...items].reverse());

@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildServers } from "./build-servers.js";
 import { canPin, findBun, startGenerator } from "./child.js";
-import { type Floors, floorsOf, regressions } from "./guard.js";
+import { type Floors, floorsOf, type Regression, regressions } from "./guard.js";
 import { machineFacts } from "./machine.js";
 import { measure, type Plan } from "./measure.js";
 import { profileFlags, topOf } from "./profile.js";
-import { cellsOf, type Results } from "./results.js";
+import { cellsOf, type Readings, type Results } from "./results.js";
 import { SERVERS, serversOf, whyNot } from "./servers.js";
 import { tableOf } from "./table.js";
 import { GUARDED, QUICK, WORKLOADS } from "./workloads.js";
@@ -78,8 +78,27 @@ const plan: Plan = {
   flags: (server, workload) => (options.profile ? profileFlags(PROFILES, `${workload.name}-${server.name}`) : []),
 };
 
+const floors = JSON.parse(readFileSync(FLOORS, "utf8")) as Floors;
+const readings: Readings = new Map();
+const below = (): Regression[] => (options.guard ? regressions(cellsOf(readings, servers), floors, skipped) : []);
+
 const generator = await startGenerator();
-const readings = await measure(plan, generator, console.log).finally(() => generator.stop());
+try {
+  await measure(plan, generator, readings, console.log);
+  const suspects = below();
+  if (suspects.length > 0) {
+    // One sample may be the machine's own moment: with twice as many more, it is the median of three.
+    for (const { reason } of suspects) console.log(`measured again: ${reason}`);
+    const metrics = suspects.map(({ metric }) => metric);
+    const workloads = plan.workloads.filter((one) =>
+      (one.metrics ?? [one.name]).some((name) => metrics.includes(name)),
+    );
+    const further = { ...plan, workloads, rounds: 2 * plan.rounds, freshRounds: 2 * plan.freshRounds };
+    await measure(further, generator, readings, console.log);
+  }
+} finally {
+  await generator.stop();
+}
 const cells = cellsOf(readings, servers);
 console.log(`\n${tableOf(cells)}`);
 if (options.profile) console.log(`\n${topOf(PROFILES)}`);
@@ -92,8 +111,8 @@ write(`${RESULTS}/${isWhole ? "latest" : "partial"}.json`, results);
 if (options["write-floors"]) write(FLOORS, floorsOf(cells));
 
 if (options.guard) {
-  const found = regressions(cells, JSON.parse(readFileSync(FLOORS, "utf8")) as Floors, skipped);
-  for (const regression of found) console.error(`regression: ${regression}`);
+  const found = below();
+  for (const { reason } of found) console.error(`regression: ${reason}`);
   console.log(found.length === 0 ? "no regression" : `${found.length} of the floors in bench/floors.json broken`);
   process.exitCode = found.length === 0 ? 0 : 1;
 }

@@ -25,6 +25,8 @@ export interface Stage {
 
 export interface Workload {
   readonly name: string;
+  /** The metrics it gives, where they are not the one of its name. */
+  readonly metrics?: readonly string[];
   readonly runs: (definition: ServerDefinition) => boolean;
   /** A server that has served nothing yet for each sample. */
   readonly fresh?: boolean;
@@ -109,6 +111,7 @@ const visit = (stage: Stage): ReturnType<typeof timed> => {
 
 const idle: Workload = {
   name: "idle",
+  metrics: ["rss", "heap", "idle+busy", "idle+connect"],
   runs: all,
   fresh: true,
   prepare: async (stage) => {
