@@ -10,7 +10,7 @@ const run = (scenario: string): Promise<{ code: unknown; stdout: string; stderr:
     const child = execFile(
       "node",
       ["--import", "tsx", path("./process/server.ts"), scenario],
-      { timeout: 15_000, env: { ...process.env, TSX_TSCONFIG_PATH: path("./process/tsconfig.json") } },
+      { timeout: 60_000, env: { ...process.env, TSX_TSCONFIG_PATH: path("./process/tsconfig.json") } },
       (error, stdout, stderr) => resolve({ code: error?.killed ? "hangs" : child.exitCode, stdout, stderr }),
     );
   });
@@ -24,7 +24,7 @@ describe.concurrent("the process ends by itself, with code 0", () => {
     "where the server was never started",
     "where start failed",
   ]) {
-    it(scenario, { timeout: 20_000 }, async () => {
+    it(scenario, { timeout: 70_000 }, async () => {
       expect(await run(scenario)).toEqual({ code: 0, stdout: "done\n", stderr: "" });
     });
   }

@@ -52,13 +52,20 @@ export class Inbox<T> {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end);
   }
 
-  next(what: string, milliseconds?: number): Promise<T> {
-    if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as T);
-    if (this.#end !== undefined) return Promise.reject(new Error(`${what}: ${this.#end.message}`));
-    const item = new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-    });
-    return within(item, what, milliseconds);
+  async next(what: string, milliseconds?: number): Promise<T> {
+    if (this.#items.length > 0) return this.#items.shift() as T;
+    if (this.#end !== undefined) throw new Error(`${what}: ${this.#end.message}`);
+    const { passed, open, fail } = gate<T>();
+    const waiting = { resolve: open, reject: fail };
+    this.#waiting.push(waiting);
+    try {
+      return await within(passed, what, milliseconds);
+    } catch (error) {
+      // Whoever gave up takes nothing from who asks next.
+      const index = this.#waiting.indexOf(waiting);
+      if (index !== -1) this.#waiting.splice(index, 1);
+      throw error;
+    }
   }
 
   /** What has come and was not asked for. */

@@ -22,6 +22,9 @@ export interface Course {
   readonly rejection: string | undefined;
 }
 
+/** How long a message may be on its way from a peer to the server, in one busy process. */
+const ON_THE_WAY_MS = 1000;
+
 /** Compares both ends of one connection, once it is over. */
 export class Outcome {
   readonly #plan: Plan;
@@ -189,7 +192,13 @@ export class Outcome {
   get #sentIntoTheEnd(): boolean {
     const { closesSynchronously, answersCloseBehindMessage } = this.#capabilities;
     if (!closesSynchronously && !answersCloseBehindMessage) return false;
-    return this.#sending.all.some(({ does, ms }) => ms >= (this.#course.ended?.ms ?? Infinity) || does === "stall");
+    const end = this.#course.ended?.ms ?? Infinity;
+    const dispatched = new Set(this.#course.dispatched);
+    return this.#sending.all.some((sent) => {
+      // A message that was on its way at the end was sent before it and came after it.
+      const onItsWay = sent.does === "event" && !dispatched.has(sent.eventId) && sent.ms >= end - ON_THE_WAY_MS;
+      return sent.ms >= end || sent.does === "stall" || onItsWay;
+    });
   }
 
   /** Each failure of a callback is reported once. */
