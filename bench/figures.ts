@@ -17,7 +17,7 @@ const rivalName = (rival: string): string => {
   return rival.startsWith("raw-") ? "raw" : "socket.io";
 };
 
-const figureOf = ({ compare, unit }: Metric, cell: Cell, rival: string): string | undefined => {
+const figureOf = ({ compare, unit }: Metric, cell: Cell, rival: string, isBound: boolean): string | undefined => {
   const spread = rival === "none" ? cell.cost : cell.ratios[rival];
   if (spread === undefined) return undefined;
   const target = TARGETS.find(
@@ -29,18 +29,22 @@ const figureOf = ({ compare, unit }: Metric, cell: Cell, rival: string): string 
       : compare === "difference"
         ? `${spread.median < 0 ? "" : "+"}${spreadOf(spread)} ${unit} to ${rivalName(rival)}`
         : `${spreadOf(spread)} x ${rivalName(rival)}`;
-  if (target === undefined) return what;
+  const mark = isBound ? " \\*" : "";
+  if (target === undefined) return what + mark;
   const { atLeast, atMost } = target;
   const isMet = spread.median >= (atLeast ?? -Infinity) && spread.median <= (atMost ?? Infinity);
   const goal = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  return isMet ? `**${what}**, ${goal}` : `${what}, *${goal}*`;
+  return (isMet ? `**${what}**, ${goal}` : `${what}, *${goal}*`) + mark;
 };
 
-const cellText = (metric: Metric, cell: Cell | undefined): string => {
+const cellText = (metric: Metric, cells: readonly Cell[], server: string): string => {
+  const cellOf = (name: string): Cell | undefined =>
+    cells.find((one) => one.metric === metric.name && one.server === name);
+  const cell = cellOf(server);
   if (cell === undefined) return "";
   const rivals = metric.compare === "difference" ? ["none", ...Object.keys(cell.ratios)] : Object.keys(cell.ratios);
-  const figures = rivals.flatMap((rival) => figureOf(metric, cell, rival) ?? []);
-  return figures.join("<br>") + (cell.generatorBound ? " \\*" : "");
+  const isBound = (rival: string): boolean => cell.generatorBound || cellOf(rival)?.generatorBound === true;
+  return rivals.flatMap((rival) => figureOf(metric, cell, rival, isBound(rival)) ?? []).join("<br>");
 };
 
 const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |`;
@@ -50,15 +54,5 @@ export const figuresOf = (cells: readonly Cell[]): string =>
   [
     line(["", ...COLUMNS.map(({ title }) => title)]),
     line(["---", ...COLUMNS.map(() => "---")]),
-    ...METRICS.map((metric) =>
-      line([
-        metric.title,
-        ...COLUMNS.map(({ name }) =>
-          cellText(
-            metric,
-            cells.find((cell) => cell.metric === metric.name && cell.server === name),
-          ),
-        ),
-      ]),
-    ),
+    ...METRICS.map((metric) => line([metric.title, ...COLUMNS.map(({ name }) => cellText(metric, cells, name))])),
   ].join("\n");

@@ -3,31 +3,36 @@ import type { Cell } from "./results.js";
 import { SERVERS } from "./servers.js";
 
 /**
- * The least throughput per CPU, against the raw control or against itself where nothing is piled up: by server, then by
- * metric.
+ * The least throughput per CPU, against the raw control or against itself where nothing is piled up, and the most memory of a
+ * connection in KiB: by server, then by metric.
  */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** Half of what was measured: noise stays above it, a lost optimisation does not. */
+/** Half of the throughput that was measured, twice the memory: noise stays within, a lost optimisation does not. */
 const SHARE = 0.5;
 
 const controlOf = (server: string): string | undefined => SERVERS.find(({ name }) => name === server)?.control;
 
-/** In throughput per CPU; undefined for a control itself, and for memory. */
-const ratioOf = ({ server, metric, ratios }: Cell): number | undefined => {
+const isMemory = (metric: string): boolean => metricOf(metric).compare === "difference";
+
+/** In throughput per CPU, or in KiB; undefined for a control itself. */
+const figureOf = ({ server, metric, cost, ratios }: Cell): number | undefined => {
   const control = controlOf(server);
-  const { compare } = metricOf(metric);
-  if (control === undefined || compare === "difference") return undefined;
-  return compare === "growth" && ratios.base !== undefined ? 1 / ratios.base.median : ratios[control]?.median;
+  if (control === undefined) return undefined;
+  if (isMemory(metric)) return cost.median;
+  return ratios.base === undefined ? ratios[control]?.median : 1 / ratios.base.median;
 };
 
 /** Floors from a run. */
 export const floorsOf = (cells: readonly Cell[]): Floors => {
   const floors: Record<string, Record<string, number>> = {};
   for (const cell of cells) {
-    const ratio = ratioOf(cell);
-    if (ratio === undefined) continue;
-    floors[cell.server] = { ...floors[cell.server], [cell.metric]: Math.floor(ratio * SHARE * 100) / 100 };
+    const figure = figureOf(cell);
+    if (figure === undefined) continue;
+    const floor = isMemory(cell.metric)
+      ? Math.ceil((figure / SHARE) * 10) / 10
+      : Math.floor(figure * SHARE * 100) / 100;
+    floors[cell.server] = { ...floors[cell.server], [cell.metric]: floor };
   }
   return floors;
 };
@@ -52,16 +57,19 @@ export const regressions = (cells: readonly Cell[], floors: Floors, skipped: rea
     .flatMap(([server, byMetric]) =>
       Object.entries(byMetric).flatMap(([metric, floor]) => {
         const cell = cells.find((one) => one.server === server && one.metric === metric);
-        const ratio = cell === undefined ? undefined : ratioOf(cell);
-        if (ratio === undefined || Number.isNaN(ratio)) return [regression(server, metric, "not measured")];
-        if (ratio >= floor) return [];
+        const figure = cell === undefined ? undefined : figureOf(cell);
+        if (figure === undefined || Number.isNaN(figure)) return [regression(server, metric, "not measured")];
+        if (isMemory(metric)) {
+          return figure <= floor ? [] : [regression(server, metric, `${figure.toFixed(2)} KiB, more than ${floor}`)];
+        }
+        if (figure >= floor) return [];
         const rival = metricOf(metric).compare === "growth" ? "what it is alone," : controlOf(server);
-        const what = `${ratio.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`;
+        const what = `${figure.toFixed(2)} x ${rival} per CPU, less than the floor of ${floor}`;
         return [regression(server, metric, what)];
       }),
     );
   const unheld = cells.filter(
-    (cell) => ratioOf(cell) !== undefined && floors[cell.server]?.[cell.metric] === undefined,
+    (cell) => figureOf(cell) !== undefined && floors[cell.server]?.[cell.metric] === undefined,
   );
   return [...below, ...unheld.map(({ server, metric }) => regression(server, metric, "no floor"))];
 };

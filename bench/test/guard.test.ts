@@ -23,13 +23,22 @@ describe("floors of the benchmark", () => {
     expect(floorsOf(cells)).toEqual({ "ezez-ws": { small: 0.6 }, "socketio-ws": { small: 0.25 } });
   });
 
-  it("are twice the cost where a server is compared with itself, and none of memory", () => {
+  it("are twice the cost where a server is compared with itself", () => {
     const grown = cellsOf(
       new Map([["idle+busy", new Map([["ezez-ws", [{ metric: "idle+busy", cost: 5, base: 4 }]]])]]),
       SERVERS,
     );
     expect(floorsOf(grown)).toEqual({ "ezez-ws": { "idle+busy": 0.4 } });
-    expect(floorsOf(run("rss", { "raw-ws": [3], "ezez-ws": [5] }))).toEqual({});
+  });
+
+  it("are ceilings of memory, twice what was measured", () => {
+    const cells = run("heap", { "raw-ws": [3], "ezez-ws": [5.23] });
+    const ceilings = floorsOf(cells);
+    expect(ceilings).toEqual({ "ezez-ws": { heap: 10.5 } });
+    expect(reasons(cells, ceilings, [])).toEqual([]);
+    expect(reasons(run("heap", { "raw-ws": [3], "ezez-ws": [10.6] }), ceilings, [])).toEqual([
+      "ezez-ws, heap: 10.60 KiB, more than 10.5",
+    ]);
   });
 
   it("hold for a run at them", () => {
