@@ -11,7 +11,7 @@ const TEXT = "what everybody gets to read ".repeat(4);
 export interface SoakCounts {
   /** Received and sent. */
   readonly messages: number;
-  /** Questions asked whose answer has not come, of clients that are still connected. */
+  /** Questions asked whose answer has not come, of clients that are alive. */
   readonly pendingReplies: number;
   readonly wrongAnswers: number;
   /** Connections that have ended. */
@@ -77,7 +77,8 @@ export const soak = (server: () => Server): Application => {
     },
     counts: (): SoakCounts => ({
       messages,
-      pendingReplies: [...pending.values()].reduce((sum, one) => sum + one, 0),
+      // A client that is no longer alive has none, though onDisconnect comes later.
+      pendingReplies: [...pending].reduce((sum, [{ alive }, one]) => sum + (alive ? one : 0), 0),
       wrongAnswers,
       ended,
       errors,
