@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { checkVersion } from "../src/app.js";
 
 let folder = "";
-beforeEach(() => {
+let checkVersion: typeof import("../src/app.js").checkVersion;
+beforeEach(async () => {
+  // What was told once is known for as long as the modules are loaded.
+  vi.resetModules();
+  ({ checkVersion } = await import("../src/app.js"));
   folder = mkdtempSync(join(tmpdir(), "ezez-ws-"));
 });
 afterEach(() => {

@@ -1,7 +1,12 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { warnIfOlder } from "../src/console.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 describe("warnIfOlder", () => {
+  let warnIfOlder: typeof import("../src/console.js").warnIfOlder;
+  // What was told once is known for as long as the module is loaded.
+  beforeEach(async () => {
+    vi.resetModules();
+    ({ warnIfOlder } = await import("../src/console.js"));
+  });
   afterEach(() => {
     vi.restoreAllMocks();
   });
