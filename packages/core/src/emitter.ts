@@ -48,12 +48,10 @@ export class Emitter<TEvent> {
 
   /** Removes all listeners of the event that match what is given. */
   off(eventName: string, listener?: unknown, context?: unknown, once?: boolean): void {
-    const emitter = this.#mitt;
     const type = typeOf(eventName);
     // Never the "*" list, whose handlers have another type.
-    const handlers = emitter?.all.get(type) as Registered<TEvent>[] | undefined;
-    if (emitter === undefined || handlers === undefined) return;
-    for (const handler of [...handlers]) {
+    const handlers = this.#mitt?.all.get(type) as Registered<TEvent>[] | undefined;
+    for (const handler of [...(handlers ?? [])]) {
       if (listener !== undefined && listener !== handler.listener) continue;
       if (context !== undefined && context !== handler.context) continue;
       if (once === undefined || once === handler.once) this.#remove(type, handler);

@@ -32,7 +32,7 @@ export interface ResolvedCodecOptions {
   readonly maxBigIntLength: number;
 }
 
-const BUILT_IN = ["s", "n", "i", "u", "b", "l"];
+const UNUSABLE_KEY = /^[sniubl]?$|:/;
 
 const ARRAY = { text: "an array", valid: Array.isArray };
 
@@ -45,9 +45,7 @@ const rules = {
 const entriesOf = <T>(option: string, custom: Record<string, T> | null | undefined): [string, T][] =>
   Object.entries(custom ?? {}).map(([key, convert]) => {
     const name = `${option}: ${JSON.stringify(key)}`;
-    if (key === "" || key.includes(":") || BUILT_IN.includes(key)) {
-      throw invalid(name, "a key without ':', and none of s n i u b l");
-    }
+    if (UNUSABLE_KEY.test(key)) throw invalid(name, "a key without ':', and none of s n i u b l");
     if (typeof convert !== "function") throw invalid(name, "a function");
     return [key, convert];
   });
