@@ -1,3 +1,4 @@
+import { atOnce } from "./guard.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Admission, Handshake, Refusal } from "./socket.js";
 
@@ -20,16 +21,13 @@ export const UNAVAILABLE = /* @__PURE__ */ refusal(503, "Service Unavailable");
 export const FAILED = /* @__PURE__ */ refusal(500, "Internal Server Error");
 
 /** Whether the url has this path; the query does not count. */
-export const hasPath = (url: string, path: string | undefined): boolean => {
-  if (path === undefined) return true;
-  const query = url.indexOf("?");
-  return (query === -1 ? url : url.slice(0, query)) === path;
-};
+export const hasPath = (url: string, path: string | undefined): boolean =>
+  path === undefined || url.split("?", 1)[0] === path;
 
-/** Whether the request's origin may connect. Throws what a predicate throws. */
+/** Whether the request's origin may connect. Throws what a predicate throws, and where it gives a promise. */
 export const isAllowedOrigin = (origin: string | undefined, allowed: ResolvedOptions["allowedOrigins"]): boolean => {
   if (allowed === undefined) return true;
-  if (typeof allowed === "function") return allowed(origin) === true;
+  if (typeof allowed === "function") return atOnce("allowedOrigins", allowed(origin)) === true;
   // Only browsers send an origin, and only browsers have to be kept from other sites' cookies.
   return origin === undefined || allowed.includes(origin);
 };
@@ -43,7 +41,7 @@ export const chooseProtocol = (
   if (header === undefined || choose === false) return undefined;
   const offered = new Set(header.split(",").map((protocol) => protocol.trim()));
   if (choose === undefined) return [...offered].find((protocol) => protocol !== "");
-  const chosen = choose(offered, handshake);
+  const chosen = atOnce("handleProtocols", choose(offered, handshake));
   if (chosen === false) return undefined;
   if (!offered.has(chosen)) throw new TypeError("handleProtocols must return an offered protocol or false");
   return chosen;

@@ -56,6 +56,16 @@ describe("isAllowedOrigin", () => {
   });
 });
 
+it.each<[string, () => Promise<unknown>]>([
+  ["resolves", () => Promise.resolve(true)],
+  ["rejects", () => Promise.reject(new Error("failed"))],
+])("a promise that %s is no answer", (_, give) => {
+  const promising = give as unknown as () => false;
+  expect(() => isAllowedOrigin("o", promising)).toThrow(new TypeError("allowedOrigins must not give a promise"));
+  const request = createHandshake("/", [["Sec-WebSocket-Protocol", "chat"]], "");
+  expect(() => chooseProtocol(request, promising)).toThrow(new TypeError("handleProtocols must not give a promise"));
+});
+
 describe("chooseProtocol", () => {
   const offering = (header?: string) =>
     createHandshake("/", header === undefined ? [] : [["Sec-WebSocket-Protocol", header]], "");

@@ -1,6 +1,6 @@
 import { expect, vi } from "vitest";
 import type { Area } from "../area.js";
-import type { ServerCallbacks } from "../row.js";
+import type { ServerCallbacks, ServerOptions } from "../row.js";
 import { Wire } from "../wire.js";
 
 const boom = new Error("boom");
@@ -135,6 +135,23 @@ export const callbacks: Area = ({ it, alone, row: { create, connect } }) => {
         told.mockRestore();
       }
     });
+  }
+
+  for (const option of ["allowedOrigins", "handleProtocols"] as const) {
+    for (const [how, promise] of Object.entries({
+      resolves: () => Promise.resolve(option === "allowedOrigins" ? true : "chat"),
+      rejects: () => Promise.reject(boom),
+    })) {
+      it(`${option} gives a promise that ${how}: 500, one CALLBACK_FAILED, and no connection`, async (lab) => {
+        const running = await lab.start({ [option]: promise } as ServerOptions);
+        expect((await running.upgradeAnswer({ headers: { "Sec-WebSocket-Protocol": "chat" } })).status).toBe(500);
+        await running.called("onError");
+        expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+          { code: "CALLBACK_FAILED", stage: option, cause: new TypeError(`${option} must not give a promise`) },
+        ]);
+        expect(running.count("onAuthRequest")).toBe(0);
+      });
+    }
   }
 
   alone("without onError, failures of callbacks go to console.error, and a peer's mistakes do not", async () => {
