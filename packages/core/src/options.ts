@@ -68,7 +68,8 @@ export interface CommonOptions extends CodecOptions {
   maxBackpressure?: number | undefined;
   /**
    * A message over `maxBackpressure`: `"disconnect"` closes with 1013, `"drop"` refuses the message and reports one error
-   * until the buffer is empty again, a function is told of each that was refused. @defaultValue `"disconnect"`
+   * until the buffer is empty again, a function is told of each that was refused, but for those that its server refuses
+   * while it runs. @defaultValue `"disconnect"`
    */
   slowConsumer?:
     | "disconnect"

@@ -93,6 +93,7 @@ export class EZEZServer<
       callbacks,
       codec: this.#codec,
       group: this.listener.group,
+      tellsSlowConsumer: false,
       run: (session, stage, call) => this.#run(session, stage, call),
       report: (session, error) => this.#report(session, error),
       moved: (session, point) => this.#moved(session, point),

@@ -25,6 +25,8 @@ export interface SessionHost<In extends TEvents, Out extends TEvents, TContext e
   readonly callbacks: Callbacks<In, Out, TContext, TSocket>;
   readonly codec: FrameCodec;
   readonly group: Group<TSocket> | undefined;
+  /** A `slowConsumer` function is running. */
+  tellsSlowConsumer: boolean;
   /** Calls the user's code; what it throws or rejects with becomes one `onError`. */
   run(session: Session<In, Out, TContext, TSocket>, stage: string, call: () => unknown): void;
   report(session: Session<In, Out, TContext, TSocket>, error: EZEZError): void;
@@ -47,8 +49,6 @@ const FIRST_IDS = 2 ** 31 - 1;
 
 // Room for all reasons but those with a long version: 40 bytes of ASCII, and 27 units of at most 3 bytes, of 123.
 const CLOSE_REASON_LENGTH = 67;
-
-let tellingSlowConsumer = false;
 
 let connections = 0;
 
@@ -428,12 +428,13 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     return false;
   }
 
-  // Not of what it sends itself: with several slow clients a function that broadcasts would never come to an end.
+  // Not of what it sends itself: where several clients are slow, a function that broadcasts would never come to an end.
   #tellSlowConsumer(slowConsumer: (client: this, bufferedAmount: number) => unknown): void {
-    if (tellingSlowConsumer) return;
-    tellingSlowConsumer = true;
-    this.#host.run(this, "slowConsumer", () => slowConsumer(this, this.bufferedAmount));
-    tellingSlowConsumer = false;
+    const host = this.#host;
+    if (host.tellsSlowConsumer) return;
+    host.tellsSlowConsumer = true;
+    host.run(this, "slowConsumer", () => slowConsumer(this, this.bufferedAmount));
+    host.tellsSlowConsumer = false;
   }
 
   /** The peer broke a rule: report it and close. */

@@ -766,6 +766,28 @@ describe.each<Closing>(["synchronously", "asynchronously"])("on a socket that cl
       await end(socket);
     });
 
+    it("is told to a function also while another server's is told of its own", async () => {
+      const told: string[] = [];
+      const other = begin({ maxBackpressure: 1000, slowConsumer: () => told.push("other") });
+      const otherSocket = other.open();
+      const { server, open } = begin({
+        maxBackpressure: 1000,
+        slowConsumer: () => {
+          told.push("one");
+          other.server.broadcast("a");
+          server.broadcast("a");
+        },
+      });
+      const socket = open();
+      slow(socket, 1001);
+      slow(otherSocket, 1001);
+      other.server.broadcast("a");
+      expect(told).toEqual([]);
+      for (let i = 0; i < 2; i++) server.broadcast("a");
+      expect(told).toEqual(["one", "other"]);
+      await end(socket, otherSocket);
+    });
+
     it("one message above the limit passes where nothing waits", async () => {
       const { server, open, log } = begin({ maxBackpressure: 10 });
       const socket = open();
