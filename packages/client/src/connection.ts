@@ -186,8 +186,9 @@ export class Connection implements ChannelOwner<AnyOnReply>, ClientSocketHandler
     let message: Message | ReservedMessage;
     try {
       message = this.#host.codec.decode(data);
-    } catch (cause) {
-      this.#fail("MALFORMED_MESSAGE", cause instanceof Error ? cause.message : "malformed message", cause);
+    } catch (error) {
+      const { message, cause } = error as EZEZError;
+      this.#fail("MALFORMED_MESSAGE", message, cause);
       return;
     }
     if (!message.reserved) this.channel.deliver(message);

@@ -41,17 +41,20 @@ describe("bad bytes from a server are reported, closed with 1002 and followed by
   });
 
   it("a custom deserializer that throws", async () => {
+    const cause = new Error("boom");
     const { journal, peer } = await ready({
       unserializerArgs: [
         {
           date: () => {
-            throw new Error("boom");
+            throw cause;
           },
         },
       ],
     });
     peer.sendBytes(Buffer.from(part("f", "event") + part("j", '"n:1"') + part("j", '"l:"') + part("j", '"date:x"')));
-    expect((await journal.call("onError"))[0]).toMatchObject({ code: "MALFORMED_MESSAGE" });
+    const [error] = await journal.call("onError");
+    expect(error).toMatchObject({ code: "MALFORMED_MESSAGE", message: "a custom deserializer failed" });
+    expect((error as Error).cause).toBe(cause);
     await context.server.nextPeer();
   });
 

@@ -325,8 +325,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     try {
       return this.#host.codec.decode(bytes);
     } catch (error) {
-      if (error instanceof EZEZError) this.#fail("MALFORMED_MESSAGE", error.message, error.cause);
-      else this.#fail("MALFORMED_MESSAGE", "malformed message", error);
+      const { message, cause } = error as EZEZError;
+      this.#fail("MALFORMED_MESSAGE", message, cause);
       return undefined;
     }
   }
