@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { warnIfOlder } from "@ezez-ws/core";
+import { EZEZError, warnIfOlder } from "@ezez-ws/core";
 
 /** An app that listens. */
 export interface Listening {
@@ -31,7 +31,7 @@ const load = (): typeof import("uWebSockets.js") => {
     checkVersion(require.resolve("uWebSockets.js"));
     return uWS;
   } catch (cause) {
-    throw new Error(HELP, { cause });
+    throw new EZEZError("UNSUPPORTED_RUNTIME", HELP, { cause });
   }
 };
 
@@ -46,7 +46,11 @@ export const checkVersion = (file: string): void => {
   }
 };
 
-/** An app of our own. Throws where uWebSockets.js cannot be loaded, or the TLS files cannot. */
+/**
+ * An app of our own.
+ * @throws EZEZError `UNSUPPORTED_RUNTIME` where uWebSockets.js cannot be loaded, `INVALID_OPTION` where it refuses `ssl`; or
+ * what reading a file of `ssl` throws
+ */
 export const createApp = (ssl: AppOptions | undefined): TemplatedApp => {
   const { App, SSLApp } = load();
   if (ssl === undefined) return App();
@@ -57,7 +61,7 @@ export const createApp = (ssl: AppOptions | undefined): TemplatedApp => {
     for (const [name, file] of Object.entries(ssl)) {
       if (name.endsWith("_file_name") && typeof file === "string") readFileSync(file);
     }
-    throw new Error("uWebSockets.js refused the ssl options", { cause });
+    throw new EZEZError("INVALID_OPTION", "ssl is refused by uWebSockets.js", { cause });
   }
 };
 
@@ -81,6 +85,7 @@ const whyNot = (port: number, host: string | undefined): Promise<Error> =>
     const probe = createServer();
     probe.once("error", resolve);
     probe.listen({ port, host, exclusive: true }, () => {
-      probe.close(() => resolve(new Error(`uWebSockets.js could not listen on ${host ?? "port"} ${port}`)));
+      const message = `uWebSockets.js could not listen on ${host ?? "port"} ${port}`;
+      probe.close(() => resolve(new EZEZError("TRANSPORT_ERROR", message, { stage: "listen" })));
     });
   });

@@ -18,6 +18,7 @@ test("where uWebSockets.js cannot be loaded, the start says how to install it", 
   const error: unknown = await server.start().catch((cause) => cause);
   expect(error).toEqual(
     expect.objectContaining({
+      code: "UNSUPPORTED_RUNTIME",
       message: expect.stringMatching(/could not be loaded.+npm install uNetworking\/uWebSockets\.js#.+adapter-ws/s),
       cause: reason,
     }),

@@ -12,7 +12,8 @@ export type CallerErrorCode =
   | "INVALID_CLOSE_REASON"
   | "ALREADY_STARTED"
   | "SERVER_CLOSED"
-  | "UNSAFE_VERSION";
+  | "UNSAFE_VERSION"
+  | "UNSUPPORTED_RUNTIME";
 
 /** The peer's mistakes: each closes the connection and is reported. */
 export type PeerErrorCode = keyof ReturnType<typeof closeCodes>;
