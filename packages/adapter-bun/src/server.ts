@@ -1,15 +1,18 @@
 import {
   type Acceptor,
   type Callbacks,
-  type CommonOptions,
-  checkInteger,
   createHandshake,
   EZEZError,
   EZEZServer,
   type Handshake,
+  integer,
   type Listener,
   type Options,
+  oneOf,
   type Refusal,
+  type ResolvedOptions,
+  type Rule,
+  resolve,
   type SendStatus,
   type Socket,
   type SocketHandler,
@@ -49,14 +52,38 @@ interface SocketData {
 // At `stop`, an HTTP request has as long as the core gives a peer for its closing handshake.
 const HTTP_CLOSE_MS = 2000;
 
-const checkWhere = ({ port, host, tls, fetch }: BunOptions): void => {
-  if (typeof Bun === "undefined") throw new Error("@ezez-ws/adapter-bun needs Bun; on Node use @ezez-ws/adapter-ws");
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+
+const rules = {
+  port: integer(undefined, 0, 65_535),
+  host: { standard: undefined, text: "a name or an address", valid: (host) => typeof host === "string" && host !== "" },
+  tls: {
+    standard: undefined,
+    text: "an object, or an array of objects",
+    valid: (tls) => [tls].flat().every(isObject),
+  },
+  fetch: oneOf(undefined, Function),
+  perMessageDeflate: {
+    standard: false,
+    text: "a boolean or an object",
+    valid: (deflate) => typeof deflate === "boolean" || isObject(deflate),
+  },
+} as const satisfies { readonly [K in keyof BunOptions]: Rule<BunOptions[K]> };
+
+const checkOwn = (options: BunOptions) => {
+  if (typeof Bun === "undefined") {
+    const message = "@ezez-ws/adapter-bun needs Bun; on Node use @ezez-ws/adapter-ws";
+    throw new EZEZError("UNSUPPORTED_RUNTIME", message);
+  }
   warnIfOlder("Bun", Bun.version, "1.4.1");
-  if (port !== undefined) checkInteger("port", port, 0, 65_535);
-  else if (host !== undefined || tls !== undefined || fetch !== undefined) {
+  const own = resolve(rules, options);
+  if (own.port === undefined && (own.host !== undefined || own.tls !== undefined || own.fetch !== undefined)) {
     throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");
   }
+  return own;
 };
+
+type Bound = ReturnType<typeof checkOwn> & ResolvedOptions;
 
 // ---- Server
 
@@ -66,10 +93,10 @@ export class EZEZWebsocketServer<
   Out extends TEvents = In,
   TContext extends object = Record<string, never>,
 > extends EZEZServer<In, Out, TContext, BunSocket, BunListener> {
-  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  /** @throws EZEZError `INVALID_OPTION`, which names the option, or `UNSUPPORTED_RUNTIME` elsewhere than on Bun */
   constructor(options: BunOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, BunSocket>) {
-    checkWhere(options);
-    super(options, callbacks, (acceptor) => bind(options, acceptor));
+    const own = checkOwn(options);
+    super(options, callbacks, (acceptor, common) => bind({ ...common, ...own }, acceptor));
   }
 
   /** Our `Bun.serve`; null while it does not listen, and without `port`. */
@@ -94,8 +121,8 @@ interface BunListener extends Listener<BunSocket> {
   readonly upgrade: (request: Request, server: BunServer) => Promise<Response | undefined>;
 }
 
-const bind = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): BunListener => {
-  const { port, host, tls, fetch, perMessageDeflate = false } = options;
+const bind = (options: Bound, acceptor: Acceptor<BunSocket>): BunListener => {
+  const { port, host, tls, fetch, perMessageDeflate } = options;
   const websocket = handlers(options, acceptor);
   const topic = newTopic();
   // With servers of the user's there may be several.
@@ -185,8 +212,8 @@ const answer = ({ status, headers, body }: Refusal): Response =>
 
 // ---- Connection
 
-const handlers = (options: BunOptions & CommonOptions, acceptor: Acceptor<BunSocket>): WebSocketHandler<SocketData> => {
-  const { perMessageDeflate = false, maxPayload = 1024 * 1024 } = options;
+const handlers = (options: Bound, acceptor: Acceptor<BunSocket>): WebSocketHandler<SocketData> => {
+  const { perMessageDeflate, maxPayload } = options;
   return {
     perMessageDeflate,
     // Looser than the core's own limit, so that the core says 1009.

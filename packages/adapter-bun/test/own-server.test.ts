@@ -146,6 +146,18 @@ describeOnBun("a server of our own", () => {
     }
   });
 
+  it.each<[string, unknown[]]>([
+    ["tls", ["key.pem", 5, null, [5]]],
+    ["perMessageDeflate", [5, "true", null]],
+    ["fetch", [5, "page", null, {}]],
+  ])("%s of another kind throws from the constructor, with its name", (option, values) => {
+    for (const value of values) {
+      expect(() => createServer({ port: 0, [option]: value }), String(value)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(`^${option} must be `) }),
+      );
+    }
+  });
+
   it("lets fetch answer what is no upgrade, on every path", async () => {
     const { server } = createServer({
       port: 0,

@@ -4,6 +4,8 @@ declare namespace Deno {
     readonly addr: { readonly hostname: string; readonly port: number };
     readonly finished: Promise<void>;
     shutdown(): Promise<void>;
+    ref(): void;
+    unref(): void;
   }
   interface ServeOptions {
     port: number;

@@ -22,4 +22,10 @@ export type {
   UnserializerArgs,
 } from "@ezez-ws/core";
 export { CloseCode, EZEZError } from "@ezez-ws/core";
-export { type DenoAddress, type DenoOptions, type DenoRequestInfo, EZEZWebsocketServer } from "./server.js";
+export {
+  type DenoAddress,
+  type DenoOptions,
+  type DenoRequestInfo,
+  type DenoServer,
+  EZEZWebsocketServer,
+} from "./server.js";

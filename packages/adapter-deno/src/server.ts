@@ -1,15 +1,18 @@
 import {
   type Acceptor,
   type Callbacks,
-  type CommonOptions,
-  checkInteger,
   createHandshake,
   EZEZError,
   EZEZServer,
   type Handshake,
+  integer,
   type Listener,
   type Options,
+  oneOf,
   type Refusal,
+  type ResolvedOptions,
+  type Rule,
+  resolve,
   type TEvents,
   warnIfOlder,
 } from "@ezez-ws/core";
@@ -36,6 +39,15 @@ export interface DenoRequestInfo {
 /** Deno's address of a peer, over TCP or over a Unix socket. */
 export type DenoAddress = { readonly hostname: string } | { readonly path: string };
 
+/** Deno's `HttpServer`. */
+export interface DenoServer {
+  readonly addr: { readonly hostname: string; readonly port: number };
+  readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
+  ref(): void;
+  unref(): void;
+}
+
 // At `stop`, an HTTP request has as long as the core gives a peer for its closing handshake.
 const HTTP_CLOSE_MS = 2000;
 // Deno counts in bufferedAmount what was sent in this turn of the loop, even where the kernel is about to take it.
@@ -46,14 +58,33 @@ const SERVE_AGAIN_MS = 250;
 // it tells, but prints a warning to those who ask.
 const OPEN_MS = 2000;
 
-const checkWhere = ({ port, host, tls, fetch }: DenoOptions): void => {
-  if (typeof Deno === "undefined") throw new Error("@ezez-ws/adapter-deno needs Deno; on Node use @ezez-ws/adapter-ws");
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+const rules = {
+  port: integer(undefined, 0, 65_535),
+  host: { standard: undefined, text: "a name or an address", valid: (host) => typeof host === "string" && host !== "" },
+  tls: {
+    standard: undefined,
+    text: "an object of key and cert, which are PEM",
+    valid: (tls) => isObject(tls) && [tls.key, tls.cert].every((pem) => typeof pem === "string"),
+  },
+  fetch: oneOf(undefined, Function),
+} as const satisfies { readonly [K in keyof DenoOptions]: Rule<DenoOptions[K]> };
+
+const checkOwn = (options: DenoOptions) => {
+  if (typeof Deno === "undefined") {
+    const message = "@ezez-ws/adapter-deno needs Deno; on Node use @ezez-ws/adapter-ws";
+    throw new EZEZError("UNSUPPORTED_RUNTIME", message);
+  }
   warnIfOlder("Deno", Deno.version.deno, "2.9");
-  if (port !== undefined) checkInteger("port", port, 0, 65_535);
-  else if (host !== undefined || tls !== undefined || fetch !== undefined) {
+  const own = resolve(rules, options);
+  if (own.port === undefined && (own.host !== undefined || own.tls !== undefined || own.fetch !== undefined)) {
     throw new EZEZError("INVALID_OPTION", "host, tls and fetch need a port");
   }
+  return own;
 };
+
+type Bound = ReturnType<typeof checkOwn> & ResolvedOptions;
 
 // ---- Server
 
@@ -63,10 +94,15 @@ export class EZEZWebsocketServer<
   Out extends TEvents = In,
   TContext extends object = Record<string, never>,
 > extends EZEZServer<In, Out, TContext, WebSocket, DenoListener> {
-  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  /** @throws EZEZError `INVALID_OPTION`, which names the option, or `UNSUPPORTED_RUNTIME` elsewhere than on Deno */
   constructor(options: DenoOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket>) {
-    checkWhere(options);
-    super(options, callbacks, (acceptor) => bind(options, acceptor));
+    const own = checkOwn(options);
+    super(options, callbacks, (acceptor, common) => bind({ ...common, ...own }, acceptor));
+  }
+
+  /** Our `Deno.serve`; null while it does not listen, and without `port`. Another where Deno ended it and it was begun again. */
+  get server(): DenoServer | null {
+    return this.listener.server;
   }
 
   /** Answers an upgrade request of the user's `Deno.serve`: return what this gives from its handler. */
@@ -76,16 +112,17 @@ export class EZEZWebsocketServer<
 }
 
 interface DenoListener extends Listener {
+  readonly server: DenoServer | null;
   readonly upgrade: (request: Request, info: DenoRequestInfo) => Promise<Response>;
 }
 
-const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket>): DenoListener => {
-  const { port, host, tls, fetch, heartbeatIntervalMs = 30_000 } = options;
+const bind = (options: Bound, acceptor: Acceptor<WebSocket>): DenoListener => {
+  const { port, host, tls, fetch, heartbeatIntervalMs, maxBackpressure } = options;
   const sockets = new Pending<WebSocket>();
   // How to answer each request whose answer is not delivered yet.
   const requests = new Pending<(response: Response) => void>();
   const kill = new AbortController();
-  let ours: Deno.HttpServer | undefined;
+  let ours: DenoServer | null = null;
   let again: ReturnType<typeof setTimeout> | undefined;
 
   const upgrade = async (request: Request, info: DenoRequestInfo): Promise<Response> => {
@@ -99,7 +136,7 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
       // Deno cannot be told to ping, but pings by itself after half of this. In seconds, and fractions of them.
       idleTimeout: (heartbeatIntervalMs * 2) / 1000,
     });
-    connect(socket, handshake, options, acceptor, sockets);
+    connect(socket, handshake, Math.min(TURN_BYTES, maxBackpressure), acceptor, sockets);
     return response;
   };
 
@@ -131,7 +168,7 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
       serveAgain(server);
     });
   };
-  const serveAgain = (ended: Deno.HttpServer): void => {
+  const serveAgain = (ended: DenoServer): void => {
     if (ours !== ended) return;
     again = setTimeout(() => {
       try {
@@ -144,16 +181,19 @@ const bind = (options: DenoOptions & CommonOptions, acceptor: Acceptor<WebSocket
   };
 
   return {
+    get server() {
+      return ours;
+    },
     upgrade,
     listen: async () => {
       if (port !== undefined) serve(port);
     },
-    address: () => (ours === undefined ? null : { address: ours.addr.hostname, port: ours.addr.port }),
+    address: () => (ours === null ? null : { address: ours.addr.hostname, port: ours.addr.port }),
     stop: async () => {
       const server = ours;
-      ours = undefined;
+      ours = null;
       clearTimeout(again);
-      if (server === undefined) return;
+      if (server === null) return;
       // Deno has no way to only stop accepting. Its abort ends all, and its shutdown every WebSocket, whatever they still have
       // to send; and shutdown never resolves once a peer has left before its upgrade. So first what is open ends, while the
       // core answers with 503.
@@ -220,11 +260,10 @@ const answer = ({ status, headers, body }: Refusal): Response =>
 const connect = (
   socket: WebSocket,
   handshake: Handshake,
-  { maxBackpressure = Infinity }: CommonOptions,
+  turnBytes: number,
   acceptor: Acceptor<WebSocket>,
   sockets: Pending<WebSocket>,
 ): void => {
-  const turnBytes = Math.min(TURN_BYTES, maxBackpressure);
   let isOver = false;
   let received = 0;
   let draining: ReturnType<typeof setInterval> | undefined;

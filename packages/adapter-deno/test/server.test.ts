@@ -67,6 +67,33 @@ describe.skipIf(skipped !== undefined)(`on Deno${skipped === undefined ? "" : ` 
     }
   });
 
+  test.each<[string, unknown[]]>([
+    ["tls", ["key.pem", 5, null, {}, { key: "", cert: 5 }, []]],
+    ["fetch", [5, "page", null, {}]],
+  ])("%s of another kind throws from the constructor, with its name", (option, values) => {
+    for (const value of values) {
+      expect(() => new EZEZWebsocketServer({ port: 0, [option]: value }, callbacks), String(value)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(`^${option} must be `) }),
+      );
+    }
+  });
+
+  test("server is Deno's own while it listens, and null before, after and without a port", async () => {
+    const server = new EZEZWebsocketServer<Events>({ port: 0, host: "127.0.0.1" }, callbacks);
+    expect(server.server).toBeNull();
+    await server.start();
+    const own = server.server;
+    expect(own?.addr).toMatchObject({ hostname: "127.0.0.1", port: portOf(server) });
+    await within(server.close(), "close");
+    await within(own?.finished ?? Promise.reject(new Error("no server")), "its end");
+    expect(server.server).toBeNull();
+
+    const theirs = new EZEZWebsocketServer<Events>({}, callbacks);
+    await theirs.start();
+    expect(theirs.server).toBeNull();
+    await within(theirs.close(), "close");
+  });
+
   test("an address that is none rejects start", async () => {
     const server = new EZEZWebsocketServer<Events>({ port: 0, host: "256.0.0.1" }, callbacks);
     await expect(server.start()).rejects.toThrow();

@@ -12,15 +12,17 @@ import { isIPv6, SocketAddress } from "node:net";
 import {
   type Acceptor,
   type Callbacks,
-  type CommonOptions,
-  checkInteger,
   createHandshake,
   EZEZError,
   EZEZServer,
   type Handshake,
+  integer,
   type Listener,
   type Options,
   type Refusal,
+  type ResolvedOptions,
+  type Rule,
+  resolve,
   type SendStatus,
   type Socket,
   type SocketHandler,
@@ -44,17 +46,31 @@ export interface UwsOptions {
   compression?: CompressOptions | undefined;
 }
 
-const checkWhere = ({ port, app, ssl }: UwsOptions): void => {
-  if ((port === undefined) === (app === undefined)) {
-    throw new EZEZError("INVALID_OPTION", "give exactly one of port and app");
-  }
-  // uWS ends the process on anything else.
-  if (ssl !== undefined && (typeof ssl !== "object" || ssl === null)) {
-    throw new EZEZError("INVALID_OPTION", "ssl must be an object");
-  }
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+const rules = {
   // uWS itself takes any number, modulo 65536.
-  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+  port: integer(undefined, 0, 65_535),
+  host: { standard: undefined, text: "a name or an address", valid: (host) => typeof host === "string" && host !== "" },
+  app: {
+    standard: undefined,
+    text: "an app of uWebSockets.js",
+    valid: (app) => isObject(app) && typeof app.ws === "function",
+  },
+  // uWS ends the process on anything else.
+  ssl: { standard: undefined, text: "an object", valid: isObject },
+  compression: integer(0, 0),
+} as const satisfies { readonly [K in keyof UwsOptions]: Rule<UwsOptions[K]> };
+
+const checkOwn = (options: UwsOptions) => {
+  const own = resolve(rules, options);
+  if ((own.port === undefined) === (own.app === undefined)) {
+    throw new EZEZError("INVALID_OPTION", "port and app: give exactly one of them");
+  }
+  return own;
 };
+
+type Bound = ReturnType<typeof checkOwn> & ResolvedOptions;
 
 // ---- Server
 
@@ -66,13 +82,14 @@ export class EZEZWebsocketServer<
 > extends EZEZServer<In, Out, TContext, WebSocket<unknown>, UwsListener> {
   /** @throws EZEZError `INVALID_OPTION`, which names the option */
   constructor(options: UwsOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket<unknown>>) {
-    checkWhere(options);
-    super(options, callbacks, (acceptor) => bind(options, acceptor));
+    const own = checkOwn(options);
+    super(options, callbacks, (acceptor, common) => bind({ ...common, ...own }, acceptor));
   }
 
   /**
    * The app of uWebSockets.js, which further routes can be added to; ours is created when it is first asked for.
-   * @throws Error where uWebSockets.js cannot be loaded, or not read the files of `ssl`
+   * @throws EZEZError `UNSUPPORTED_RUNTIME` where uWebSockets.js cannot be loaded, `INVALID_OPTION` where it refuses `ssl`;
+   * or what reading a file of `ssl` throws
    */
   get app(): TemplatedApp {
     return this.listener.app;
@@ -83,8 +100,8 @@ interface UwsListener extends Listener<WebSocket<unknown>> {
   readonly app: TemplatedApp;
 }
 
-const bind = (options: UwsOptions & CommonOptions, acceptor: Acceptor<WebSocket<unknown>>): UwsListener => {
-  const { port, host, compression = 0 } = options;
+const bind = (options: Bound, acceptor: Acceptor<WebSocket<unknown>>): UwsListener => {
+  const { port, host, compression } = options;
   const topic = newTopic();
   let { app } = options;
   let listening: Listening | undefined;
@@ -198,11 +215,11 @@ const LONGEST_IDLE_S = 960;
 // Seconds, looser than the core's heartbeat, which gives a peer up after 3 intervals. There is no going without: a socket
 // that was ended while bytes were waiting, and whose peer leaves TCP open, is freed by nothing else. From 1 to 7 and
 // above 960 uWS ends the process: https://github.com/uNetworking/uWebSockets/blob/master/src/App.h
-const idleTimeoutOf = (heartbeatMs = 30_000): number =>
+const idleTimeoutOf = (heartbeatMs: number): number =>
   heartbeatMs === 0 ? LONGEST_IDLE_S : Math.min(8 + Math.ceil((4 * heartbeatMs) / 1000), LONGEST_IDLE_S);
 
 const behavior = (
-  { maxPayload = 1024 * 1024, heartbeatIntervalMs, compression = 0 }: UwsOptions & CommonOptions,
+  { maxPayload, heartbeatIntervalMs, compression }: Bound,
   acceptor: Acceptor<WebSocket<unknown>>,
 ): WebSocketBehavior<UserData> => {
   const idleTimeout = idleTimeoutOf(heartbeatIntervalMs);

@@ -13,8 +13,22 @@ import { create, open, portOf, start } from "./harness.js";
 
 describe("options", () => {
   test("exactly one of port and app", () => {
-    expect(() => create({})).toThrow("exactly one of port and app");
-    expect(() => create({ port: 0, app: uWS.App() })).toThrow("exactly one of port and app");
+    expect(() => create({})).toThrow("port and app: give exactly one");
+    expect(() => create({ port: 0, app: uWS.App() })).toThrow("port and app: give exactly one");
+  });
+
+  test.each<[string, unknown[]]>([
+    ["app", [{}, null, 5, () => undefined]],
+    // uWS ends the process on anything but an object.
+    ["ssl", [null, "key.pem", 5]],
+    ["compression", [-1, 1.5, "SHARED_COMPRESSOR", true, null]],
+  ])("%s of another kind throws from the constructor, with its name", (option, values) => {
+    const where = option === "app" ? {} : { port: 0 };
+    for (const value of values) {
+      expect(() => create({ ...where, [option]: value }), String(value)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(`^${option} must be `) }),
+      );
+    }
   });
 
   test.each([-1, 65_536, 99_999, 1.5, Number.NaN])("port %s is refused at construction", (port) => {
@@ -140,14 +154,11 @@ describe("ssl", () => {
     await expect(server.start()).rejects.toEqual(expect.objectContaining({ code: "ENOENT", path: missing }));
   });
 
-  test("what is no object throws at construction", () => {
-    const ssl = null as unknown as undefined;
-    expect(() => create({ port: 0, ssl })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-  });
-
   test("a file that is no certificate rejects the start", async () => {
     const { server } = create({ port: 0, ssl: { key_file_name: key, cert_file_name: key } });
-    await expect(server.start()).rejects.toThrow("refused the ssl options");
+    await expect(server.start()).rejects.toEqual(
+      expect.objectContaining({ code: "INVALID_OPTION", message: "ssl is refused by uWebSockets.js" }),
+    );
   });
 });
 

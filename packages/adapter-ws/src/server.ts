@@ -5,15 +5,18 @@ import type { Duplex } from "node:stream";
 import {
   type Acceptor,
   type Callbacks,
-  type CommonOptions,
-  checkInteger,
   createHandshake,
   EZEZError,
   EZEZServer,
   type Handshake,
+  integer,
   type Listener,
   type Options,
+  oneOf,
   type Refusal,
+  type ResolvedOptions,
+  type Rule,
+  resolve,
   type SendStatus,
   type Socket,
   type SocketHandler,
@@ -52,11 +55,33 @@ const DEFAULTS = {
   allowSynchronousEvents: false,
 };
 
-const checkWhere = ({ port, server, noServer }: WsOptions): void => {
-  const given = [port !== undefined, server !== undefined, noServer === true].filter(Boolean).length;
-  if (given !== 1) throw new EZEZError("INVALID_OPTION", "give exactly one of port, server and noServer: true");
-  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+const rules = {
+  port: integer(undefined, 0, 65_535),
+  host: { standard: undefined, text: "a name or an address", valid: (host) => typeof host === "string" && host !== "" },
+  server: {
+    standard: undefined,
+    text: "a server of node:http or node:https",
+    // An application of Express or Koa has `on` as well, and never an upgrade.
+    valid: (server) => isObject(server) && typeof server.on === "function" && "listening" in server,
+  },
+  noServer: oneOf(false, true),
+  perMessageDeflate: {
+    standard: false,
+    text: "a boolean or an object",
+    valid: (deflate) => typeof deflate === "boolean" || isObject(deflate),
+  },
+} as const satisfies { readonly [K in keyof WsOptions]: Rule<WsOptions[K]> };
+
+const checkOwn = (options: WsOptions) => {
+  const own = resolve(rules, options);
+  const given = [own.port !== undefined, own.server !== undefined, own.noServer].filter(Boolean).length;
+  if (given !== 1) throw new EZEZError("INVALID_OPTION", "port, server and noServer: give exactly one of them");
+  return own;
 };
+
+type Bound = Omit<WsOptions, keyof typeof rules> & ReturnType<typeof checkOwn> & ResolvedOptions;
 
 // ---- Server
 
@@ -66,10 +91,10 @@ export class EZEZWebsocketServer<
   Out extends TEvents = In,
   TContext extends object = Record<string, never>,
 > extends EZEZServer<In, Out, TContext, WebSocket, WsListener> {
-  /** @throws EZEZError `INVALID_OPTION`, which names the option */
+  /** @throws EZEZError `INVALID_OPTION`, which names the option, or `UNSAFE_VERSION` where ws is older than 8.23 */
   constructor(options: WsOptions & Options<TContext>, callbacks: Callbacks<In, Out, TContext, WebSocket>) {
-    checkWhere(options);
-    super(options, callbacks, (acceptor) => bind(options, acceptor));
+    const own = checkOwn(options);
+    super(options, callbacks, (acceptor, common) => bind({ ...options, ...common, ...own }, acceptor));
   }
 
   /** The `ws` server. A WebSocket given to its "connection" event becomes a client. */
@@ -90,19 +115,19 @@ interface WsListener extends Listener<WebSocket> {
   readonly upgrade: UpgradeListener;
 }
 
-const bind = (options: WsOptions & CommonOptions, acceptor: Acceptor<WebSocket>): WsListener => {
+const bind = (options: Bound, acceptor: Acceptor<WebSocket>): WsListener => {
   // What the core decides is kept from ws; the rest is passed on.
-  const { port, host, server: theirs, noServer: _, path: _path, handleProtocols: _choose, ...wsOptions } = options;
+  const { port, host, server: theirs, path: _path, maxPayload, ...wsOptions } = options;
   const protocols = new WeakMap<IncomingMessage, string | false>();
   const direct = new WeakSet<IncomingMessage>();
   checkVersion();
   const wss = new WebSocketServer({
     ...DEFAULTS,
-    ...fragmentsOf(options.maxPayload),
+    ...fragmentsOf(maxPayload),
     ...wsOptions,
     noServer: true,
     // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
-    maxPayload: backstop(options.maxPayload),
+    maxPayload: Math.min(maxPayload * 2, LARGEST),
     // Called within handleUpgrade: the core has chosen by then.
     handleProtocols: (_offered, request) => protocols.get(request) ?? false,
   });
@@ -185,11 +210,9 @@ const ignore = (): void => undefined;
 // ws takes it for a 32-bit integer.
 const LARGEST = 2 ** 31 - 1;
 
-const backstop = (maxPayload = 1024 * 1024): number => Math.min(maxPayload * 2, LARGEST);
-
 // ws takes 16,384 whatever the limit, and keeps close to 200 bytes for each: 3 MiB for a message that never ends, before
 // authentication too. Enough for maxPayload in fragments of 1 KiB. Not in the types of ws yet.
-const fragmentsOf = (maxPayload = 1024 * 1024) => ({ maxFragments: Math.max(1024, Math.ceil(maxPayload / 1024)) });
+const fragmentsOf = (maxPayload: number) => ({ maxFragments: Math.max(1024, Math.ceil(maxPayload / 1024)) });
 
 const createOwnServer = (acceptor: Acceptor<WebSocket>, upgrade: UpgradeListener): Server => {
   const server = createServer({

@@ -60,6 +60,19 @@ describe("where to listen", () => {
     http.close();
   });
 
+  it.each<[string, unknown[]]>([
+    ["server", [{}, null, 5, () => undefined, { on: () => undefined }]],
+    ["noServer", [5, "true", null]],
+    ["perMessageDeflate", [5, "true", null]],
+  ])("%s of another kind throws from the constructor, with its name", (option, values) => {
+    const where = option === "perMessageDeflate" ? { port: 0 } : {};
+    for (const value of values) {
+      expect(() => echoServer({ ...where, [option]: value }), String(value)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(`^${option} must be `) }),
+      );
+    }
+  });
+
   it("a host that is none of ours rejects with its cause", async () => {
     const { server } = echoServer({ port: 0, host: "192.0.2.1" });
     await expect(server.start()).rejects.toMatchObject({ code: "EADDRNOTAVAIL" });

@@ -38,6 +38,7 @@ const STABLE_MS = 10_000;
 export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
   readonly #url: string | URL;
   readonly #protocols: string | string[] | undefined;
+  readonly #extra: unknown;
   readonly #host: ConnectionHost;
   #connection: Connection | undefined;
   #waiting: ReturnType<typeof setTimeout> | undefined;
@@ -85,6 +86,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
       },
       ended: (code, final) => this.#ended(code, final),
     };
+    this.#extra = options.wsConstructorExtraArg;
     this.#connect();
   }
 
@@ -198,7 +200,7 @@ export class EZEZWebSocketClient<In extends TEvents, Out extends TEvents = In> {
     this.#connection = connection;
     const make = (open: OpenWebSocket): void => {
       if (!connection.alive) return;
-      connection.attach(open(this.#url, this.#protocols, this.#host.options.wsConstructorExtraArg));
+      connection.attach(open(this.#url, this.#protocols, this.#extra));
       this.#constructed = true;
     };
     const found = findWebSocket(this.#host.options.WSConstructor);

@@ -36,6 +36,12 @@ describe("an option out of range throws from the constructor, with its name, and
     expect(FakeWebSocket.made).toEqual([]);
   });
 
+  it.each([null, 5])("options or callbacks that are %o", (value) => {
+    const none = value as unknown as object;
+    expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, none)).toThrow(naming("options"));
+    expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, {}, none)).toThrow(naming("callbacks"));
+  });
+
   it("a callback that is no function", () => {
     const callbacks = { onAuthOk: "yes" as unknown as () => void };
     expect(() => new EZEZWebSocketClient(URL_OF_NOBODY, undefined, {}, callbacks)).toThrow(naming("onAuthOk"));

@@ -7,11 +7,11 @@ export interface Rule<TStandard = unknown> {
   valid(value: unknown): boolean;
 }
 
-type Defaulted<TRules> = { [K in keyof TRules]: TRules[K] extends Rule<undefined> ? never : K }[keyof TRules];
-
-/** Options of which none is missing that has a default. */
-export type Resolved<TOptions, TRules> = Omit<TOptions, Defaulted<TRules>> & {
-  readonly [K in Defaulted<TRules> & keyof TOptions]-?: Exclude<TOptions[K], undefined>;
+/** The options that have rules; none is missing that has a default. */
+export type Resolved<TOptions, TRules> = {
+  readonly [K in keyof TOptions & keyof TRules]-?: TRules[K] extends Rule<undefined>
+    ? TOptions[K] | undefined
+    : Exclude<TOptions[K], undefined>;
 };
 
 // The longest delay that setTimeout takes; sizes have the same bound.
@@ -40,35 +40,32 @@ export const oneOf = <T>(standard: T, ...others: unknown[]): Rule<T> => {
 export const invalid = (option: string, text: string): EZEZError =>
   new EZEZError("INVALID_OPTION", `${option} must be ${text}`);
 
-/** @throws EZEZError `INVALID_OPTION` */
-export const checkInteger = (option: string, value: unknown, from: number, to: number): void => {
-  const { valid, text } = integer(undefined, from, to);
-  if (!valid(value)) throw invalid(option, text);
-};
-
 /**
- * Callbacks may be the methods of an object of the user's, whose other properties are its own.
- * @throws EZEZError `INVALID_OPTION`, which names the one that is given and no function
+ * Checks options, and fills in the defaults.
+ * @throws EZEZError `INVALID_OPTION`, which names the option that breaks its rule
  */
-export const checkFunctions = (callbacks: object, names: Iterable<string> = Object.keys(callbacks)): void => {
-  for (const name of names) {
-    const callback = (callbacks as Record<string, unknown>)[name];
-    if (callback !== undefined && typeof callback !== "function") throw invalid(name, "a function");
-  }
-};
-
-/** Fills in the defaults. @throws EZEZError `INVALID_OPTION`, which names the option that breaks its rule */
 export const resolve = <TOptions extends object, TRules extends Readonly<Record<string, Rule>>>(
   rules: TRules,
   options: TOptions,
+  name = "options",
 ): Resolved<TOptions, TRules> => {
-  const resolved = { ...options } as Record<string, unknown>;
+  if (Object(options) !== options) throw invalid(name, "an object");
+  const resolved: Record<string, unknown> = {};
   for (const [option, { standard, text, valid }] of Object.entries(rules)) {
     // By name: options may be an object whose own are getters of its class.
     const value = (options as Record<string, unknown>)[option];
     if (value !== undefined && !valid(value)) throw invalid(option, text);
     resolved[option] = value === undefined ? standard : value;
   }
-  // Every option with a default has a rule, and has been filled in.
+  // Every option that has a rule is there, and what is undefined has no default.
   return resolved as Resolved<TOptions, TRules>;
+};
+
+/**
+ * Callbacks may be the methods of an object of the user's, whose other properties are its own.
+ * @throws EZEZError `INVALID_OPTION`, which names the one that is given and no function
+ */
+export const checkFunctions = (callbacks: object, names: readonly string[]): void => {
+  const rule = oneOf(undefined, Function);
+  resolve(Object.fromEntries(names.map((name) => [name, rule])), callbacks, "callbacks");
 };

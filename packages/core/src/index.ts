@@ -1,5 +1,5 @@
 export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
-export { checkFunctions, checkInteger, integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
+export { checkFunctions, integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
 export { bytesOf, isBinary } from "./codec/encode-value.js";
 export type {
   CodecOptions,
@@ -43,16 +43,14 @@ export type {
   CommonOptions,
   ContextOption,
   Options,
+  ResolvedOptions,
 } from "./options.js";
 export {
   AUTH_TIMEOUT,
   CloseCode,
   PROTOCOL_VERSION,
-  RejectReason,
   ReservedEvent,
   VERIFICATION_FAILED,
-  VERSION_MISMATCH,
-  WireLimit,
 } from "./protocol.js";
 export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";
 export type {

@@ -99,7 +99,7 @@ export type Options<TContext extends object = Record<string, never>> = CommonOpt
 
 /**
  * What the application is told. A callback that throws or rejects ends neither the process nor the connection: it becomes
- * one `onError`.
+ * one `onError`. One that was to decide on the connection has refused it then.
  */
 export interface Callbacks<
   In extends TEvents,

@@ -11,7 +11,7 @@ import {
   UPGRADE_REQUIRED,
 } from "./admission.js";
 import { broadcastBytes, exceptions } from "./broadcast.js";
-import { checkInteger } from "./checks.js";
+import { integer, resolve } from "./checks.js";
 import { tellConsole } from "./console.js";
 import type { EventName, EZEZServerClient, SendArguments, TEvents } from "./contract.js";
 import { Deadlines } from "./deadlines.js";
@@ -71,23 +71,24 @@ export class EZEZServer<
   constructor(
     options: Options<TContext>,
     callbacks: Callbacks<In, Out, TContext, TSocket>,
-    bind: (acceptor: Acceptor<TSocket>) => TListener,
+    bind: (acceptor: Acceptor<TSocket>, options: ResolvedOptions) => TListener,
   ) {
     this.#options = resolveOptions(options);
     checkCallbacks(callbacks);
     this.#callbacks = callbacks;
-    this.#codec = new FrameCodec(this.#options);
+    this.#codec = new FrameCodec(options);
     this.#heartbeat = new Heartbeat(this.#sessions, this.#options);
     this.#authMessage = new Deadlines(this.#options.authTimeoutMs, (session) => session.authTimedOut());
     this.#authDecision = new Deadlines(this.#options.authDecisionTimeoutMs, (session) => session.authTimedOut());
     this.#closingHandshake = new Deadlines(CLOSING_HANDSHAKE_MS, (session) => session.terminate());
-    this.listener = bind({
+    const acceptor: Acceptor<TSocket> = {
       serves: (url) => hasPath(url, this.#options.path),
       refuse: (url) => (hasPath(url, this.#options.path) ? UPGRADE_REQUIRED : NOT_FOUND),
       admit: (handshake) => this.#admit(handshake),
       accept: (socket, handshake) => this.#accept(socket, handshake),
       error: (error) => this.#report(undefined, transportError(error)),
-    });
+    };
+    this.listener = bind(acceptor, this.#options);
     this.#host = {
       options: this.#options,
       callbacks,
@@ -117,8 +118,8 @@ export class EZEZServer<
    * time. An HTTP server of the user's goes on without us. Every call gives the same promise.
    * @throws EZEZError `INVALID_OPTION` for a bad `timeoutMs`
    */
-  close({ timeoutMs = CLOSE_TIMEOUT_MS }: CloseOptions = {}): Promise<void> {
-    checkInteger("timeoutMs", timeoutMs, 0, 2 ** 31 - 1);
+  close(options: CloseOptions = {}): Promise<void> {
+    const { timeoutMs } = resolve({ timeoutMs: integer(CLOSE_TIMEOUT_MS, 0) }, options);
     this.#closed ??= this.#close(timeoutMs);
     return this.#closed;
   }

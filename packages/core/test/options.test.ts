@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkInteger, integer, oneOf } from "../src/checks.js";
+import { integer, oneOf } from "../src/checks.js";
 import { FrameCodec } from "../src/frame.js";
 import { type CommonOptions, checkCallbacks, resolveOptions } from "../src/options.js";
 import { errorOf } from "./codec.js";
@@ -133,7 +133,17 @@ it("maxPayloadBeforeAuth must fit into the queue, and not be above maxPayload", 
   );
 });
 
+it.each([undefined, null, 5, "options"])("options that are %o throw, with their name", (options) => {
+  const error = errorOf(() => resolveOptions(options as unknown as CommonOptions));
+  expect([error.code, error.message]).toEqual(["INVALID_OPTION", "options must be an object"]);
+});
+
 describe("callbacks", () => {
+  it.each([undefined, null, 5, "callbacks"])("that are %o throw, with their name", (callbacks) => {
+    const error = errorOf(() => checkCallbacks(callbacks as unknown as object));
+    expect([error.code, error.message]).toEqual(["INVALID_OPTION", "callbacks must be an object"]);
+  });
+
   it.each<[string, object]>([
     ["onAuthRequest", {}],
     ["onAuthRequest", { onAuthRequest: undefined }],
@@ -156,7 +166,6 @@ it("the rules say what may be given", () => {
     "an integer from 1 to Infinity",
   ]);
   expect([oneOf("a", "b").text, oneOf(undefined, "a", Function).text]).toEqual(['"a" or "b"', '"a" or a function']);
-  expect(errorOf(() => checkInteger("x", 0, 1, 5)).message).toBe("x must be an integer from 1 to 5");
 });
 
 it("options may be getters of a class", () => {

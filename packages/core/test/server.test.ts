@@ -35,6 +35,26 @@ describe("the constructor", () => {
       /^onAuthRequest /,
     );
   });
+
+  it("hands the adapter the options with their defaults, whatever object they came from", () => {
+    class Configuration {
+      get maxPayload(): number {
+        return 5;
+      }
+      get serializerArgs(): [{ s: () => null }] {
+        return [{ s: () => null }];
+      }
+    }
+    const callbacks = { onAuthRequest: () => true };
+    let bound: object | undefined;
+    const bind = (_acceptor: unknown, options: object): MemoryListener => {
+      bound = options;
+      return new MemoryListener();
+    };
+    new EZEZServer({ maxPayload: 5, heartbeatIntervalMs: undefined }, callbacks, bind);
+    expect(bound).toMatchObject({ maxPayload: 5, heartbeatIntervalMs: 30_000, maxBackpressure: 4_194_304 });
+    expect(errorOf(() => new EZEZServer(new Configuration(), callbacks, bind)).message).toMatch(/^serializerArgs/);
+  });
 });
 
 describe("start", () => {

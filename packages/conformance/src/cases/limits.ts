@@ -192,6 +192,7 @@ export const limits: Area = ({ it, row: { capabilities, create } }) => {
     path: ["ws", "", "/ws?x=1", 5],
     defaultContext: [5, "text", null, { fn: () => 0 }],
     port: [-1, 1.5, 65_536, "8080", Number.NaN],
+    host: ["", 5, null, ["127.0.0.1"]],
   })) {
     it(`${option} out of range throws from the constructor, with the option's name`, async () => {
       for (const value of values) {
@@ -216,6 +217,7 @@ export const limits: Area = ({ it, row: { capabilities, create } }) => {
 
   it("a missing onAuthRequest, and a callback that is no function, throw from the constructor", async () => {
     expect(() => create({ port: 0 }, {} as ServerCallbacks)).toThrow(/onAuthRequest/);
+    expect(() => create({ port: 0 }, undefined as unknown as ServerCallbacks)).toThrow(/callbacks must be an object/);
     for (const name of ["onUpgrade", "onAuthOk", "onMessage", "onDisconnect", "onDrain", "onError"]) {
       expect(() => construct({}, { [name]: 5 } as Partial<ServerCallbacks>)).toThrow(new RegExp(name));
     }

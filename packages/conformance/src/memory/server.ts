@@ -1,22 +1,32 @@
 import {
   type Acceptor,
-  checkInteger,
   createHandshake,
   EZEZServer,
   type Handshake,
+  integer,
   type Listener,
   type Refusal,
+  type ResolvedOptions,
+  resolve,
   type Socket,
   type SocketHandler,
 } from "@ezez-ws/core";
-import type { Context, CreateServer, Events, ServerOptions } from "../row.js";
+import type { Context, CreateServer, Events } from "../row.js";
 import { acceptOf } from "../wire.js";
 import { type Head, HeadReader, response } from "./http.js";
 import { MemoryStream } from "./stream.js";
 import { MemoryWebSocket } from "./web-socket.js";
 
-const MiB = 1024 * 1024;
 const ADDRESS = "127.0.0.1";
+
+const rules = {
+  port: integer(undefined, 0, 65_535),
+  host: {
+    standard: undefined,
+    text: "a name or an address",
+    valid: (host: unknown) => typeof host === "string" && host !== "",
+  },
+};
 
 /** The ports of this process, which no other sees, and who listens there. */
 const ports = new Map<number, (stream: MemoryStream) => void>();
@@ -35,17 +45,17 @@ export const connectInMemory = (port: number): MemoryStream => {
 export const createInMemory =
   (closesSynchronously: boolean): CreateServer =>
   (options, callbacks) => {
-    checkInteger("port", options.port, 0, 65_535);
+    resolve(rules, options);
     return new EZEZServer<Events, Events, Context, MemoryWebSocket>(
       { defaultContext: {}, ...options },
       callbacks,
-      (acceptor) => bind(acceptor, options, closesSynchronously),
+      (acceptor, { maxPayload }) => bind(acceptor, { port: options.port, maxPayload }, closesSynchronously),
     );
   };
 
 const bind = (
   acceptor: Acceptor<MemoryWebSocket>,
-  options: ServerOptions & { port: number },
+  options: Pick<ResolvedOptions, "maxPayload"> & { port: number },
   closesSynchronously: boolean,
 ): Listener<MemoryWebSocket> => {
   let port: number | undefined;
@@ -70,8 +80,7 @@ const bind = (
     };
     stream.write(response({ status: 101, headers }));
     // Looser than the core's own limit, as adapters have it.
-    const { maxPayload = MiB } = options;
-    const limits = { maxPayload: 2 * maxPayload };
+    const limits = { maxPayload: 2 * options.maxPayload };
     const accept = (socket: Socket<MemoryWebSocket>): SocketHandler => acceptor.accept(socket, handshake);
     const webSocket = new MemoryWebSocket(stream, { ...limits, closesSynchronously }, accept);
     stream.on("close", () => members.delete(webSocket));
