@@ -1,6 +1,5 @@
-export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
-export { checkFunctions, integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
-export { bytesOf, isBinary } from "./codec/encode-value.js";
+// For applications, which import them from an adapter or, to be independent of one, from here.
+
 export type {
   CodecOptions,
   CustomDeserializers,
@@ -8,7 +7,6 @@ export type {
   SerializerArgs,
   UnserializerArgs,
 } from "./codec/options.js";
-export { tellConsole, warnIfOlder } from "./console.js";
 export type {
   CallbackResult,
   EventName,
@@ -24,35 +22,24 @@ export type {
   SendArguments,
   TEvents,
 } from "./contract.js";
-export { Emitter } from "./emitter.js";
 export {
   type CallerErrorCode,
-  callbackFailed,
   EZEZError,
   type EZEZErrorCode,
   type PeerErrorCode,
   type ReportedErrorCode,
 } from "./errors.js";
-export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
-export { guard } from "./guard.js";
+export type { AnyServerClient, Callbacks, CommonOptions, ContextOption, Options } from "./options.js";
+export { CloseCode } from "./protocol.js";
+export type { BroadcastOptions, CloseOptions } from "./server.js";
+
+// For adapters.
+
+export { integer, oneOf, type Resolved, type Rule, resolve } from "./checks.js";
+export { warnIfOlder } from "./console.js";
 export { createHandshake } from "./handshake.js";
-export { Heartbeat } from "./heartbeat.js";
-export type {
-  AnyServerClient,
-  Callbacks,
-  CommonOptions,
-  ContextOption,
-  Options,
-  ResolvedOptions,
-} from "./options.js";
-export {
-  AUTH_TIMEOUT,
-  CloseCode,
-  PROTOCOL_VERSION,
-  ReservedEvent,
-  VERIFICATION_FAILED,
-} from "./protocol.js";
-export { type BroadcastOptions, type CloseOptions, EZEZServer } from "./server.js";
+export type { ResolvedOptions } from "./options.js";
+export { EZEZServer } from "./server.js";
 export type {
   Acceptor,
   Admission,
@@ -64,3 +51,16 @@ export type {
   Socket,
   SocketHandler,
 } from "./socket.js";
+
+// For the client package alone, which shares them with a server: they may change with any release.
+
+export { type AnyReply, Channel, type ChannelOwner, type Outgoing } from "./channel.js";
+export { checkFunctions } from "./checks.js";
+export { bytesOf, isBinary } from "./codec/encode-value.js";
+export { tellConsole } from "./console.js";
+export { Emitter } from "./emitter.js";
+export { callbackFailed } from "./errors.js";
+export { FrameCodec, type Message, type ReservedMessage } from "./frame.js";
+export { guard } from "./guard.js";
+export { Heartbeat } from "./heartbeat.js";
+export { AUTH_TIMEOUT, PROTOCOL_VERSION, ReservedEvent, VERIFICATION_FAILED } from "./protocol.js";

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { type CodecOptions, resolveCodecOptions } from "../src/codec/options.js";
-import { decodeParts, encodeParts } from "../src/codec/parts.js";
+import { type CodecOptions, type ResolvedCodecOptions, resolveCodecOptions } from "../src/codec/options.js";
+import { encodeParts, PartsReader } from "../src/codec/parts.js";
 import { EZEZError } from "../src/errors.js";
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -15,6 +15,9 @@ export const concat = (...parts: Uint8Array[]): Uint8Array => new Uint8Array(Buf
 
 export const encode = (values: readonly unknown[], options: CodecOptions = {}): Uint8Array =>
   encodeParts(values, 0, resolveCodecOptions(options));
+/** The values of all parts. */
+export const decodeParts = (message: Uint8Array, options: ResolvedCodecOptions): unknown[] =>
+  new PartsReader(message, options).rest();
 export const decode = (message: Uint8Array, options: CodecOptions = {}): unknown[] =>
   decodeParts(message, resolveCodecOptions(options));
 

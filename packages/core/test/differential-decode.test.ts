@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { resolveCodecOptions } from "../src/codec/options.js";
-import { decodeParts } from "../src/codec/parts.js";
 import { EZEZError } from "../src/errors.js";
 import { announce, runs, seed } from "./arbitrary.js";
+import { decodeParts } from "./codec.js";
 import { hostile } from "./hostile-bytes.js";
 import { referenceDecode } from "./reference.js";
 import { hex, same } from "./same.js";

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { resolveCodecOptions } from "../src/codec/options.js";
-import { decodeParts, encodeParts } from "../src/codec/parts.js";
+import { encodeParts } from "../src/codec/parts.js";
 import { announce, cases, runs, seed } from "./arbitrary.js";
+import { decodeParts } from "./codec.js";
 import { referenceDecode, referenceEncode } from "./reference.js";
 import { hex, same } from "./same.js";
 

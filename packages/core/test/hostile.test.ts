@@ -1,9 +1,8 @@
 // Messages cut short and changed by a byte.
 import { expect, it } from "vitest";
 import { resolveCodecOptions } from "../src/codec/options.js";
-import { decodeParts } from "../src/codec/parts.js";
 import { FrameCodec } from "../src/frame.js";
-import { bytes, concat, expectMalformed, part } from "./codec.js";
+import { bytes, concat, decodeParts, expectMalformed, part } from "./codec.js";
 import { validMessages } from "./messages.js";
 import { referenceDecode } from "./reference.js";
 import { hex, same } from "./same.js";

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { resolveCodecOptions } from "../src/codec/options.js";
-import { decodeParts, encodeParts } from "../src/codec/parts.js";
+import { encodeParts } from "../src/codec/parts.js";
 import { FrameCodec } from "../src/frame.js";
+import { decodeParts } from "./codec.js";
 import { hex, same } from "./same.js";
 import { makeVectors } from "./vectors/make.js";
 import { parse } from "./vectors/notation.js";

@@ -142,10 +142,6 @@ export class PartsReader {
   }
 }
 
-/** Reads all parts. @throws EZEZError `MALFORMED_MESSAGE` */
-export const decodeParts = (message: Uint8Array, options: ResolvedCodecOptions): unknown[] =>
-  new PartsReader(message, options).rest();
-
 // Of a plain view: slicing a subclass such as Node's Buffer may share memory with it.
 const copy = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice(start, end);
