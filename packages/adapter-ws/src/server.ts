@@ -24,7 +24,7 @@ import {
 } from "@ezez-ws/core";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { DirectSocket } from "./direct-socket.js";
-import { stopAtBrokenFrame } from "./receiver.js";
+import { guardReceiver } from "./receiver.js";
 
 // ---- Options
 
@@ -123,7 +123,7 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket>): WsListener => {
   checkVersion();
   const wss = new WebSocketServer({
     ...DEFAULTS,
-    ...fragmentsOf(maxPayload),
+    ...piecesOf(maxPayload),
     ...wsOptions,
     noServer: true,
     // Looser than the core's own limit, so that the core says 1009; ws refuses what is far above it at its header.
@@ -210,9 +210,14 @@ const ignore = (): void => undefined;
 // ws takes it for a 32-bit integer.
 const LARGEST = 2 ** 31 - 1;
 
-// ws takes 16,384 whatever the limit, and keeps close to 200 bytes for each: 3 MiB for a message that never ends, before
-// authentication too. Enough for maxPayload in fragments of 1 KiB. Not in the types of ws yet.
-const fragmentsOf = (maxPayload: number) => ({ maxFragments: Math.max(1024, Math.ceil(maxPayload / 1024)) });
+// In how many pieces a message may come that never ends, before authentication too. Not in the types of ws yet.
+const piecesOf = (maxPayload: number) => ({
+  // ws takes 16,384, and keeps close to 300 bytes for each: 5 MiB. Enough for maxPayload in fragments of 1 KiB.
+  maxFragments: Math.max(1024, Math.ceil(maxPayload / 1024)),
+  // What was read at once of a frame that is not there yet. ws takes 262,144, and keeps close to 500 bytes for each: 128 MiB.
+  // Enough for maxPayload in TCP segments of 256 bytes, which are 536 at the least where no peer makes them small.
+  maxBufferedChunks: Math.max(4096, Math.ceil(maxPayload / 256)),
+});
 
 const createOwnServer = (acceptor: Acceptor<WebSocket>, upgrade: UpgradeListener): Server => {
   const server = createServer({
@@ -270,7 +275,7 @@ const connect = (
   isDirect: boolean,
   acceptor: Acceptor<WebSocket>,
 ): void => {
-  stopAtBrokenFrame(webSocket);
+  guardReceiver(webSocket);
   // Frames go straight to the network socket where ws has to compress none.
   const socket =
     isDirect && !IS_BUN && webSocket.extensions === ""

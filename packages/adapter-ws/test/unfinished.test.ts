@@ -1,0 +1,85 @@
+// What a peer can make the server hold of a message that never ends.
+import { connect } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { encode, encodeFrame, Opcode, until, upgradeRequest, Wire } from "@ezez-ws/conformance";
+import { expect, it, onTestFinished } from "vitest";
+import { echoServer } from "./harness.js";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+// Bun's own ws is no subject of ours.
+const onNode = it.skipIf(process.versions.bun !== undefined);
+
+const start = async () => {
+  let pings = 0;
+  const running = echoServer({ port: 0, host: "127.0.0.1", authTimeoutMs: 60_000 });
+  running.server.wss.on("connection", (webSocket) => webSocket.on("ping", () => pings++));
+  await running.server.start();
+  onTestFinished(() => running.server.close());
+  return { ...running, port: running.server.address()?.port ?? 0, pings: () => pings };
+};
+
+const open = async (port: number): Promise<Wire> => {
+  const wire = await Wire.open(port);
+  onTestFinished(() => wire.destroy());
+  return wire;
+};
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+const buffers = (): number => {
+  collectGarbage();
+  return process.memoryUsage().arrayBuffers;
+};
+
+onNode("a fragment holds nothing of what came with it", { timeout: 30_000 }, async () => {
+  const { port, pings, errors } = await start();
+  // Keeps nothing of the pongs, as a Wire would.
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  let accepted = false;
+  socket.on("data", (chunk: Buffer) => {
+    accepted ||= chunk.includes("ezez-ws::auth-ok");
+  });
+  socket.write(upgradeRequest(port));
+  const many = Buffer.concat(Array.from({ length: 400 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
+  const auth = encode("ezez-ws::auth", "k".repeat(170), 1);
+  const before = buffers();
+  for (let i = 0; i < auth.length - 1; i++) {
+    const opcode = i === 0 ? Opcode.binary : Opcode.continuation;
+    socket.write(Buffer.concat([encodeFrame(opcode, auth.subarray(i, i + 1), { fin: false }), many]));
+    await until(() => pings() === (i + 1) * 400, "the pings");
+  }
+  // 10 MiB of pings came with them.
+  expect(buffers() - before).toBeLessThan(4 * MiB);
+  socket.write(encodeFrame(Opcode.continuation, auth.subarray(-1)));
+  await until(() => accepted, "auth-ok");
+  expect(errors).toEqual([]);
+});
+
+onNode("a message in TCP segments of one byte is given up long before maxPayload", { timeout: 20_000 }, async () => {
+  const { port, errors } = await start();
+  const wire = await open(port);
+  wire.write(encodeFrame(Opcode.binary, Buffer.alloc(64 * KiB)).subarray(0, 14));
+  for (let sent = 0; wire.isOpen && sent < 50_000; sent++) {
+    wire.write(Buffer.alloc(1));
+    await turn();
+  }
+  expect(await wire.closed()).toMatchObject({ code: 1008 });
+  await until(() => errors.length > 0, "onError");
+  expect(errors).toMatchObject([{ code: "TRANSPORT_ERROR", message: "Too many buffered chunks" }]);
+});
+
+onNode("one of maxPayload in TCP segments of 512 bytes is read", { timeout: 20_000 }, async () => {
+  const { port } = await start();
+  const wire = await open(port);
+  await wire.authenticate();
+  const frame = encodeFrame(Opcode.binary, encode("ask", 1, null, "x".repeat(MiB - 100)));
+  for (let at = 0; at < frame.length; at += 512) {
+    wire.write(frame.subarray(at, at + 512));
+    await turn();
+  }
+  expect((await wire.next())[0]).toBe("answer");
+});
