@@ -26,23 +26,22 @@ const EXCLUSIVE_PORT = 1;
 // Only when it is needed: with an app of the user's it is not, and an import of the package must not fail.
 const load = (): typeof import("uWebSockets.js") => {
   try {
-    const require = createRequire(import.meta.url);
-    const uWS = require("uWebSockets.js");
-    checkVersion(require.resolve("uWebSockets.js"));
-    return uWS;
+    return createRequire(import.meta.url)("uWebSockets.js");
   } catch (cause) {
     throw new EZEZError("UNSUPPORTED_RUNTIME", HELP, { cause });
   }
 };
 
-/** Warns of an old one. `file` is its uws.js: that can be resolved whatever the package exports. */
-export const checkVersion = (file: string): void => {
+/** Warns where the installed one is old, which an app of the user's is of as well. */
+export const checkVersion = (): void => {
   try {
+    // Its uws.js: that can be resolved whatever the package exports.
+    const file = createRequire(import.meta.url).resolve("uWebSockets.js");
     const { name, version } = JSON.parse(readFileSync(join(dirname(file), "package.json"), "utf8"));
     // Others pack it too, and count versions of their own.
     if (name === "uWebSockets.js") warnIfOlder(name, version, "20.48.0");
   } catch {
-    // Bundled, say: no version is known.
+    // Bundled, or installed where we do not look: no version is known.
   }
 };
 

@@ -28,7 +28,7 @@ import {
   type SocketHandler,
   type TEvents,
 } from "@ezez-ws/core";
-import { createApp, type Listening, listen } from "./app.js";
+import { checkVersion, createApp, type Listening, listen } from "./app.js";
 
 // ---- Options
 
@@ -112,6 +112,7 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket<unknown>>): UwsListen
     },
     listen: async () => {
       const { app } = listener;
+      checkVersion();
       // There is no removing a route: after the close the core refuses with 503 what comes to it.
       app.ws(options.path ?? "/*", behavior(options, acceptor));
       if (port === undefined) return;
