@@ -1,7 +1,8 @@
 /**
  * What a connection costs a server in memory: `node --import tsx bench/cost.ts [ADAPTER ...]`, after `pnpm build`. Each
- * figure is the growth of the server's resident memory, after a collection, for each connection. What the kernel holds
- * is not in it. The server runs in a process and a runtime of its own.
+ * figure is the growth of the server's resident memory, after a collection, for each connection, where as many connections
+ * are there already: what is allocated once is not in it. Nor is what the kernel holds. The server runs in a process and a
+ * runtime of its own.
  */
 import type { CommonOptions } from "@ezez-ws/core";
 import { encodeFrame, Opcode } from "../packages/conformance/src/frames.js";
@@ -18,12 +19,29 @@ interface Scenario {
   readonly name: string;
   readonly connections: number;
   readonly options?: CommonOptions;
-  /** Brings one connection to where it costs most. */
+  /** Brings one connection to where it costs most. All are brought there together. */
   readonly load: (wire: Wire) => void | Promise<void>;
 }
 
+// What the options are by default: maxPayloadBeforeAuth, maxPayload, queueLimitBytes.
 const LIMIT = 64 * KiB;
+const PAYLOAD = MiB;
 const QUEUE = MiB;
+
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** A message of one frame, all but its last byte. */
+const unfinished = (bytes: number): Buffer => encodeFrame(Opcode.binary, Buffer.alloc(bytes)).subarray(0, -1);
+
+/** The first fragments of a message. */
+const fragments = (count: number, bytes: number): Buffer => {
+  const rest = encodeFrame(Opcode.continuation, Buffer.alloc(bytes), { fin: false });
+  const first = encodeFrame(Opcode.binary, Buffer.alloc(bytes), { fin: false });
+  return Buffer.concat([first, ...Array.from({ length: count - 1 }, () => rest)]);
+};
+
+// Long enough for the server to read one before the next comes.
+const SEGMENT_MS = 5;
 
 /** Messages of this size until the queue is full. */
 const fillQueue = (message: Buffer) => (wire: Wire) => {
@@ -38,16 +56,39 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: "64 KiB of a message that never ends",
     connections: 200,
-    load: (wire) => wire.write(encodeFrame(Opcode.binary, Buffer.alloc(LIMIT)).subarray(0, -1)),
+    load: (wire) => wire.write(unfinished(LIMIT)),
+  },
+  {
+    name: "twice maxPayload of a message that never ends",
+    connections: 20,
+    load: (wire) => wire.write(unfinished(2 * PAYLOAD)),
+  },
+  {
+    name: "the same in fragments of 16 KiB",
+    connections: 20,
+    load: (wire) => wire.write(fragments((2 * PAYLOAD) / (16 * KiB), 16 * KiB)),
   },
   {
     name: "1,000 fragments of one byte, of a message that never ends",
     connections: 200,
-    load: (wire) => {
-      const rest = encodeFrame(Opcode.continuation, Buffer.alloc(1), { fin: false });
-      const first = encodeFrame(Opcode.binary, Buffer.alloc(1), { fin: false });
-      wire.write(Buffer.concat([first, ...Array.from({ length: 999 }, () => rest)]));
+    load: (wire) => wire.write(fragments(1000, 1)),
+  },
+  {
+    name: "4,000 TCP segments of one byte, of a message that never ends",
+    connections: 20,
+    load: async (wire) => {
+      const frame = unfinished(2 * PAYLOAD);
+      wire.write(frame.subarray(0, 14));
+      for (let i = 0; i < 4000; i++) {
+        await sleep(SEGMENT_MS);
+        wire.write(frame.subarray(14 + i, 15 + i));
+      }
     },
+  },
+  {
+    name: "60 MiB of a message that never ends, in fragments of 1 MiB",
+    connections: 2,
+    load: (wire) => wire.write(fragments(60, MiB)),
   },
   {
     name: "1 MiB queued, messages of 64 KiB",
@@ -96,37 +137,55 @@ const SCENARIOS: readonly Scenario[] = [
 
 // Nobody is to be given up while it is measured.
 const PATIENCE: CommonOptions = { authTimeoutMs: 600_000, authDecisionTimeoutMs: 600_000, heartbeatIntervalMs: 0 };
-// The bytes are on their way, and nothing tells when the server has read the last.
-const SETTLE_MS = 2000;
+const AT_ONCE = 100;
 
-const open = (port: number, connections: number): Promise<Wire[]> =>
-  Promise.all(Array.from({ length: connections }, () => Wire.open(port, { answerPings: false })));
+const open = async (port: number, connections: number): Promise<Wire[]> => {
+  const wires: Wire[] = [];
+  while (wires.length < connections) {
+    const next = Math.min(AT_ONCE, connections - wires.length);
+    wires.push(...(await Promise.all(Array.from({ length: next }, () => Wire.open(port, { answerPings: false })))));
+  }
+  return wires;
+};
+
+const SETTLE_MS = 1000;
+const SETTLE_TIMES = 30;
+
+/** The server's memory once it has read what is on its way to it, of which nothing else tells. */
+const settled = async (server: Server): Promise<number> => {
+  let before = await server.measure();
+  for (let i = 0; i < SETTLE_TIMES; i++) {
+    await sleep(SETTLE_MS);
+    const now = await server.measure();
+    if (Math.abs(now - before) < 0.01 * before) return now;
+    before = now;
+  }
+  return before;
+};
 
 /** Growth of the server's memory for each connection. */
 const cost = async (adapter: string, { connections, options, load }: Scenario): Promise<number> => {
   const server = new Server(adapter, { ...PATIENCE, ...options });
   const port = await server.number();
-  // What is allocated once, and code that is compiled once.
-  for (const wire of await open(port, 20)) {
-    await wire.authenticate();
-    wire.destroy();
-  }
-  const before = await server.measure();
   const wires: Wire[] = [];
-  while (wires.length < connections) wires.push(...(await open(port, Math.min(100, connections - wires.length))));
-  for (const wire of wires) await load(wire);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const after = await server.measure();
-  const left = wires.filter((wire) => wire.isOpen).length;
+  const add = async (): Promise<number> => {
+    const added = await open(port, connections);
+    wires.push(...added);
+    await Promise.all(added.map(load));
+    return settled(server);
+  };
+  const before = await add();
+  const after = await add();
+  const closed = wires.filter((wire) => !wire.isOpen).length;
   for (const wire of wires) wire.destroy();
   server.end();
-  if (left < connections) console.log(`  ${connections - left} of ${connections} were closed`);
+  if (closed > 0) console.log(`  ${closed} of ${wires.length} were closed`);
   return (after - before) / connections;
 };
 
 const adapters = process.argv.slice(2);
 for (const scenario of SCENARIOS) {
-  console.log(`${scenario.name} (${scenario.connections} connections)`);
+  console.log(`${scenario.name} (from ${scenario.connections} connections to twice as many)`);
   for (const adapter of adapters.length === 0 ? ADAPTERS : adapters) {
     const bytes = await cost(adapter, scenario);
     console.log(`  ${adapter.padEnd(5)} ${(bytes / KiB).toFixed(bytes < 100 * KiB ? 1 : 0).padStart(8)} KiB`);
