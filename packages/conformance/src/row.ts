@@ -88,6 +88,9 @@ export interface Capabilities {
   readonly pacesPongs: boolean;
   /** A little of a connection stays in memory after its end until its next ping would be due. */
   readonly keepsUntilPing: boolean;
-  /** A socket whose peer does not finish the closing handshake is given up within this time. */
+  /**
+   * A socket whose peer does not finish the closing handshake is given up within this time; where that is longer than the
+   * suite waits for anything else, not in half of it.
+   */
   readonly freesClosedSocketMs: number;
 }

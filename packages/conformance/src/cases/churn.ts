@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import type { Area } from "../area.js";
 import { type Census, census, grown } from "../census.js";
 import type { RunningServer } from "../lab.js";
+import type { ServerCallbacks } from "../row.js";
 import { until } from "../wait.js";
 import { type Connect, Wire } from "../wire.js";
 
@@ -27,7 +28,20 @@ const heapUsed = (): number => {
   return process.memoryUsage().heapUsed;
 };
 
-const openTalkAndLeave = async ({ port }: RunningServer, connect: Connect): Promise<void> => {
+const answering: Partial<ServerCallbacks> = {
+  onAuthOk: (client) => {
+    client.on("a", (args, reply) => reply("b", args));
+    // Some leave with questions that nobody has answered.
+    client.send("c", [], () => undefined);
+  },
+};
+
+const openTalkAndLeave = async (running: RunningServer, connect: Connect, connections: number): Promise<void> => {
+  for (let opened = 0; opened < connections; opened += TOGETHER) await talkTogether(running, connect);
+  await until(() => running.count("onDisconnect") === connections, "all have left");
+};
+
+const talkTogether = async ({ port }: RunningServer, connect: Connect): Promise<void> => {
   const options = { connect, headers: { "X-Churn": "1" } };
   const wires = await Promise.all(Array.from({ length: TOGETHER }, () => Wire.authenticated(port, options)));
   for (const wire of wires) wire.event("a", "hello");
@@ -47,13 +61,7 @@ export const churn: Area = ({ alone, row: { capabilities, connect, emitters } })
   alone(
     `${CONNECTIONS} connections that open, talk and leave, ${ROUNDS} times, leave nothing behind`,
     async (lab) => {
-      const running = await lab.start(capabilities.keepsUntilPing ? { heartbeatIntervalMs: 0 } : {}, {
-        onAuthOk: (client) => {
-          client.on("a", (args, reply) => reply("b", args));
-          // Some leave with questions that nobody has answered.
-          client.send("c", [], () => undefined);
-        },
-      });
+      const running = await lab.start(capabilities.keepsUntilPing ? { heartbeatIntervalMs: 0 } : {}, answering);
       let settled = 0;
       const counted = (): Census => census(emitters(running.server));
       const before = counted();
@@ -63,8 +71,7 @@ export const churn: Area = ({ alone, row: { capabilities, connect, emitters } })
       await running.called("onDisconnect");
       running.calls.length = 0;
       for (let round = 1; round <= ROUNDS; round++) {
-        for (let opened = 0; opened < CONNECTIONS; opened += TOGETHER) await openTalkAndLeave(running, connect);
-        await until(() => running.count("onDisconnect") === CONNECTIONS, "all have left");
+        await openTalkAndLeave(running, connect, CONNECTIONS);
         expect(running.server.clients).toEqual([]);
         const more = (): Census => grown(before, counted());
         await until(() => Object.keys(more()).length === 0, "nothing is left").catch(() => undefined);
@@ -79,4 +86,23 @@ export const churn: Area = ({ alone, row: { capabilities, connect, emitters } })
     },
     TIMEOUT_MS,
   );
+
+  if (capabilities.keepsUntilPing) {
+    alone(
+      "a little of each connection that has left stays in memory until its next ping would be due",
+      async (lab) => {
+        const running = await lab.start({ heartbeatIntervalMs: TIMEOUT_MS }, answering);
+        const usedAfter = async (rounds: number): Promise<number> => {
+          for (let round = 0; round < rounds; round++) {
+            await openTalkAndLeave(running, connect, CONNECTIONS);
+            running.calls.length = 0;
+          }
+          return heapUsed();
+        };
+        const settled = await usedAfter(2);
+        expect((await usedAfter(2)) - settled).toBeGreaterThan(NOISE_BYTES);
+      },
+      TIMEOUT_MS,
+    );
+  }
 };

@@ -24,12 +24,7 @@ export const MALFORMED: Readonly<Record<string, Buffer>> = {
   "another byte in place of the closing NUL": Buffer.from("1f\0aX"),
   "bytes behind the last part": Buffer.concat([encode("a", 1, null), Buffer.from("x")]),
   "text that is no UTF-8": Buffer.concat([hex("3266 00 c328 00"), id, none]),
-  "typed JSON that is no UTF-8": event(
-    id,
-    none,
-    hex("3566 00".replace("66", "6a")),
-    Buffer.from([0x22, 0x73, 0x3a, 0xff, 0x22, 0]),
-  ),
+  "typed JSON that is no UTF-8": event(id, none, hex("356a 00 22733aff22 00")),
   "an event's name that is no string": Buffer.concat([json('"n:1"'), id, none]),
   "an empty event's name": Buffer.concat([part("f", ""), id, none]),
   "an event's name of 257 bytes": Buffer.concat([part("f", "x".repeat(257)), id, none]),
@@ -212,6 +207,16 @@ export const malformed: Area = ({ it, row: { capabilities } }) => {
   });
 
   if (capabilities.unmaskedFrame === "misread") {
+    it("a frame that says it has no mask is read as if it had one", async (lab) => {
+      const running = await lab.start();
+      const wire = await running.authenticated();
+      const frame = encodeFrame(Opcode.binary, encode("a", 1, null, "masked"));
+      frame[1] = (frame[1] ?? 0) & 0x7f;
+      wire.write(frame);
+      await running.called("onMessage");
+      expect(running.messages).toEqual([["a", "masked"]]);
+    });
+
     it("an unmasked frame is misread, and only that connection's", async (lab) => {
       const running = await lab.start();
       const wire = await running.authenticated();
