@@ -116,9 +116,8 @@ export class RunningServer {
   }
 
   /** Another peer gets in and gets an answer: the server is in order. */
-  async answersOthers(options?: WireOptions): Promise<void> {
-    const wire = await this.open(options);
-    await wire.authenticate();
+  async answersOthers(options?: WireOptions & { readonly key?: string }): Promise<void> {
+    const wire = await this.authenticated(options);
     wire.close(1000);
     expect(await wire.closed()).toEqual({ code: 1000, reason: "" });
   }

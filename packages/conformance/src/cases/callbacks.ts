@@ -1,7 +1,11 @@
 import { expect, vi } from "vitest";
 import type { Area } from "../area.js";
+import { encode } from "../messages.js";
 import type { ServerCallbacks, ServerOptions } from "../row.js";
 import { Wire } from "../wire.js";
+
+// More than the kernel's buffers take.
+const LARGE_BYTES = 16 * 1024 * 1024;
 
 const boom = new Error("boom");
 
@@ -79,6 +83,38 @@ export const callbacks: Area = ({ it, alone, row: { create, connect } }) => {
       expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
         { code: "CALLBACK_FAILED", stage: "onReply", cause: causes[how] },
       ]);
+      client.send("c", []);
+      expect((await wire.next())[0]).toBe("c");
+    });
+
+    it(`queueOverflow ${how}: one CALLBACK_FAILED for each that was dropped, and what fitted is delivered`, async (lab) => {
+      const fits = encode("a", 1, null, "x".repeat(50));
+      const running = await lab.start({
+        messagesBeforeAuth: "queue",
+        queueLimitBytes: fits.length,
+        maxPayloadBeforeAuth: fits.length,
+        queueOverflow: fail as () => void,
+      });
+      const wire = await running.open();
+      for (let i = 0; i < 3; i++) wire.binary(fits);
+      await wire.authenticate();
+      await running.called("onMessage");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual(
+        Array(2).fill({ code: "CALLBACK_FAILED", stage: "queueOverflow", cause: causes[how] }),
+      );
+      expect(running.count("onMessage")).toBe(1);
+    });
+
+    alone(`onDrain ${how}: one CALLBACK_FAILED, and the connection goes on`, async (lab) => {
+      const running = await lab.start({ maxBackpressure: 1 }, { onDrain: fail });
+      const { wire, client } = await running.pair();
+      client.send("a", [new Uint8Array(LARGE_BYTES)]);
+      expect((await wire.next())[0]).toBe("a");
+      await running.called("onError");
+      expect(running.errors.map(({ code, stage, cause }) => ({ code, stage, cause }))).toEqual([
+        { code: "CALLBACK_FAILED", stage: "onDrain", cause: causes[how] },
+      ]);
+      expect(running.of("onError")[0]?.client).toBe(client);
       client.send("c", []);
       expect((await wire.next())[0]).toBe("c");
     });
