@@ -34,5 +34,5 @@ it("what we accept of changed and random bytes the reference accepts, with equal
     { seed, numRuns },
   );
   console.log(`differential decoding: ${accepted} accepted`);
-  expect(accepted).toBeGreaterThan(0);
+  expect(accepted).toBeGreaterThan(numRuns / 100);
 }, 120_000);
