@@ -1,7 +1,6 @@
-import { once } from "node:events";
 import { encodeFrame, gate, Opcode, until, Wire, within } from "@ezez-ws/conformance";
 import { afterEach, expect, it } from "vitest";
-import { type EchoServer, echoServer, theirServer, upgradeThroughStream } from "./harness.js";
+import { type EchoServer, echoServer, notOnBun, onBun, theirServer, upgradeThroughStream } from "./harness.js";
 
 let server: EchoServer;
 
@@ -11,7 +10,8 @@ afterEach(async () => {
 
 const text = "x".repeat(64 * 1024);
 
-it("ends a peer that reads no pongs for the memory that they hold, not for their few bytes", async () => {
+const counts = "ends a peer that reads no pongs for the memory that they hold, not for their few bytes";
+it.skipIf(onBun)(`${counts}${notOnBun("pongs of Bun's ws hold no more than their bytes")}`, async () => {
   const running = echoServer({ port: 0, host: "127.0.0.1", maxBackpressure: 1024 * 1024 });
   ({ server } = running);
   await server.start();
@@ -30,12 +30,14 @@ it("ends a peer that reads no pongs for the memory that they hold, not for their
 
 it("tells of a drain where pongs went last through the stream that handleUpgrade was given", async () => {
   const { http, port } = await theirServer();
+  let slow: EchoServer["clients"][number] | undefined;
   let drains = 0;
   const drained = gate<void>();
   ({ server } = echoServer(
     { noServer: true, maxBackpressure: 64 * 1024 * 1024 },
     {
-      onDrain: () => {
+      onDrain: (client) => {
+        if (client !== slow) return;
         drains++;
         drained.open();
       },
@@ -45,17 +47,19 @@ it("tells of a drain where pongs went last through the stream that handleUpgrade
   upgradeThroughStream(http, server);
   const wire = await Wire.authenticated(port);
   wire.pause();
-  const [client] = server.clients;
+  [slow] = server.clients;
   // Far more than the kernel takes.
-  for (let i = 0; i < 200; i++) client?.send("answer", [text]);
-  const pinged = client === undefined ? undefined : once(client.client, "ping");
+  for (let i = 0; i < 200; i++) slow?.send("answer", [text]);
   for (let i = 0; i < 50; i++) wire.frame(Opcode.ping, Buffer.alloc(100));
-  await pinged;
+  // All of them were read, and answered behind the messages.
+  const other = await Wire.authenticated(port);
+  other.event("ask", "x");
+  await other.next();
   wire.resume();
   for (let i = 0; i < 250; i++) await wire.nextFrame();
   await within(drained.passed, "onDrain");
   expect(drains).toBe(1);
-  wire.destroy();
+  for (const one of [wire, other]) one.destroy();
   http.closeAllConnections();
   http.close();
 });

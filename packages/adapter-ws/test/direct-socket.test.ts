@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import { encode, encodeFrame, gate, Opcode, Wire, within } from "@ezez-ws/conformance";
 import { afterEach, expect, it, vi } from "vitest";
-import { type EchoServer, echoServer, theirServer, upgradeThroughStream } from "./harness.js";
+import { type EchoServer, echoServer, notOnBun, onBun, theirServer, upgradeThroughStream } from "./harness.js";
 
 let server: EchoServer;
 
@@ -9,6 +9,9 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await server.close();
 });
+
+const itWrites = (sentence: string, run: () => Promise<void>): void =>
+  void it.skipIf(onBun)(`${sentence}${notOnBun("Bun's ws writes to no network socket of Node's")}`, run);
 
 /** The sizes of what each call to the kernel writes, of the sockets that the server accepted. */
 const spyOnWrites = (): number[] => {
@@ -44,7 +47,7 @@ const congest = (client: EchoServer["clients"][number] | undefined): number => {
   return sent;
 };
 
-it("writes all that one turn of the loop sends at once, pings and broadcasts among it, in order", async () => {
+itWrites("writes all that one turn of the loop sends at once, pings and broadcasts among it, in order", async () => {
   const wire = await start();
   const writes = spyOnWrites();
   const [client] = server.clients;
@@ -56,7 +59,7 @@ it("writes all that one turn of the loop sends at once, pings and broadcasts amo
   expect(writes).toHaveLength(1);
 });
 
-it("writes the replies to what came in one TCP segment at once", async () => {
+itWrites("writes the replies to what came in one TCP segment at once", async () => {
   const wire = await start();
   const writes = spyOnWrites();
   // They come in as many turns of the loop, which take no time here.
@@ -67,7 +70,7 @@ it("writes the replies to what came in one TCP segment at once", async () => {
   expect(writes).toHaveLength(1);
 });
 
-it("waits for no end of the turn where much was sent, and loses nothing at a close", async () => {
+itWrites("waits for no end of the turn where much was sent, and loses nothing at a close", async () => {
   const wire = await start();
   const writes = spyOnWrites();
   const [client] = server.clients;
@@ -79,7 +82,7 @@ it("waits for no end of the turn where much was sent, and loses nothing at a clo
   expect(await wire.closed()).toEqual({ code: 4000, reason: "bye" });
 });
 
-it("does not let what one turn sends wait for turns that take long", async () => {
+itWrites("does not let what one turn sends wait for turns that take long", async () => {
   const wire = await start();
   const writes = spyOnWrites();
   const [client] = server.clients;

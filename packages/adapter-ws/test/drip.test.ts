@@ -1,13 +1,15 @@
 import { connect } from "node:net";
 import { upgradeRequest, Wire, within } from "@ezez-ws/conformance";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { echoServer } from "./harness.js";
+import { echoServer, onBun } from "./harness.js";
 
 // The server gives a peer 10 s for its request, and looks every second.
 const ENDED_MS = 15_000;
 const TIMEOUT_MS = 20_000;
 // A request takes three times as long.
 const DRIP_MS = 200;
+// Bun may end the connection without an answer.
+const TOO_LATE = onBun ? /^(HTTP\/1\.1 408 |$)/ : /^HTTP\/1\.1 408 /;
 
 const { server } = echoServer({ port: 0, host: "127.0.0.1" });
 let port: number;
@@ -41,14 +43,14 @@ const drip = async (atOnce: string, bytes: string): Promise<string> => {
 describe.concurrent("a peer that takes too long over its request is ended", { timeout: TIMEOUT_MS }, () => {
   it("where it drips, and others stay", async () => {
     const other = await Wire.authenticated(port);
-    expect(await drip("", upgradeRequest(port))).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await drip("", upgradeRequest(port))).toMatch(TOO_LATE);
     other.event("ask", "still here");
     expect((await other.next()).slice(3)).toEqual(["still here"]);
     other.destroy();
   });
 
   it("where it says nothing", async () => {
-    expect(await drip("", "")).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await drip("", "")).toMatch(TOO_LATE);
   });
 
   it("where the body of a request never ends", async () => {

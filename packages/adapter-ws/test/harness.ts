@@ -6,6 +6,12 @@ import { type Callbacks, EZEZWebsocketServer, type WsOptions } from "@ezez-ws/ad
 import type { CommonOptions, EZEZError } from "@ezez-ws/core";
 import type { WebSocket } from "ws";
 
+/** Bun puts a `ws` of its own in the place of the package. */
+export const onBun = "Bun" in globalThis;
+
+/** For the name of a test that is skipped there. */
+export const notOnBun = (why: string): string => (onBun ? ` (skipped: ${why})` : "");
+
 export type Events = { ask: [text: string]; answer: [text: string] };
 export type EchoServer = EZEZWebsocketServer<Events>;
 

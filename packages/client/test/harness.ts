@@ -2,6 +2,12 @@ import { type ClientCallbacks, type ClientOptions, EZEZWebSocketClient, type TEv
 import { afterEach, beforeEach, type MockInstance, vi } from "vitest";
 import { type Peer, RawServer, within } from "./raw-server.js";
 
+/** Where the client takes Bun's own WebSocket. */
+export const onBun = "Bun" in globalThis;
+
+/** For the name of a test that is skipped there. */
+export const notOnBun = (why: string): string => (onBun ? ` (skipped: ${why})` : "");
+
 /** Every callback of one client, in the order in which they were called. */
 export class Journal {
   readonly entries: [name: string, ...args: unknown[]][] = [];
