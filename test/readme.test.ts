@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const tsconfig = join(root, "test", "tsconfig.run.json");
 const require = createRequire(import.meta.url);
 const bun = join(dirname(require.resolve("bun/package.json")), "bin", "bun.exe");
+// Itself: what npm puts in front of it is a process of its own, which a signal would hit.
+const deno = join(root, "tools", "runtimes", "node_modules", "deno", "deno");
 
 const children: ChildProcess[] = [];
 const folders: string[] = [];
@@ -25,15 +27,24 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-type Runtime = "Node" | "Bun";
+type Runtime = "Node" | "Bun" | "Deno";
+
+const commands: Record<Runtime, readonly [command: string, ...options: string[]]> = {
+  Node: [process.execPath, "--import", "tsx"],
+  Bun: [bun, `--tsconfig-override=${tsconfig}`],
+  Deno: [
+    deno,
+    ...["run", "-A", "--no-prompt", "--quiet", "--unstable-sloppy-imports"],
+    `--import-map=${join(root, "test", "import-map.run.json")}`,
+  ],
+};
 
 // With the packages' sources in place of their builds.
 const run = (
   runtime: Runtime,
   file: string,
 ): { said: (text: string) => Promise<void>; exit: Promise<number | null> } => {
-  const [command, options] =
-    runtime === "Node" ? [process.execPath, ["--import", "tsx"]] : [bun, [`--tsconfig-override=${tsconfig}`]];
+  const [command, ...options] = commands[runtime];
   const child = spawn(command, [...options, file], {
     cwd: root,
     env: { ...process.env, TSX_TSCONFIG_PATH: tsconfig },
@@ -75,18 +86,20 @@ const whyNoUws = (): string | undefined => {
   }
 };
 
-const whyNoBun = (): string | undefined => {
-  const { error, status, stderr } = spawnSync(bun, ["--version"], { encoding: "utf8" });
+const whyNot = (command: string): string | undefined => {
+  const { error, status, stderr } = spawnSync(command, ["--version"], { encoding: "utf8" });
   return status === 0 ? undefined : (error?.message ?? stderr.split("\n")[0]);
 };
 
-const missing = { uws: whyNoUws(), bun: whyNoBun() };
+const missing = { uws: whyNoUws(), bun: whyNot(bun), deno: whyNot(deno) };
 
 const servers: { adapter: string; runtime: Runtime; why: string | undefined }[] = [
   { adapter: "adapter-ws", runtime: "Node", why: undefined },
   { adapter: "adapter-uws", runtime: "Node", why: missing.uws },
   { adapter: "adapter-bun", runtime: "Bun", why: missing.bun },
   { adapter: "adapter-ws", runtime: "Bun", why: missing.bun },
+  { adapter: "adapter-deno", runtime: "Deno", why: missing.deno },
+  { adapter: "adapter-ws", runtime: "Deno", why: missing.deno },
 ];
 
 for (const { adapter, runtime, why } of servers) {
