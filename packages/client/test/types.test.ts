@@ -93,7 +93,7 @@ const compiled = (client: Client): void => {
   client.alive = true;
 };
 
-describe("types", () => {
+describe("types, which pnpm types checks: here they only have to load,", () => {
   it("compile where they must, and only there", () => {
     expectTypeOf(compiled).toBeFunction();
   });
