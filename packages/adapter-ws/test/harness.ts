@@ -10,7 +10,7 @@ import type { WebSocket } from "ws";
 export const onBun = "Bun" in globalThis;
 
 /** For the name of a test that is skipped there. */
-export const notOnBun = (why: string): string => (onBun ? ` (skipped: ${why})` : "");
+export const notOnBun = (why: string): string => (onBun ? ` (skipped on Bun: ${why})` : "");
 
 export type Events = { ask: [text: string]; answer: [text: string] };
 export type EchoServer = EZEZWebsocketServer<Events>;

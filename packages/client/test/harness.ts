@@ -6,7 +6,7 @@ import { type Peer, RawServer, within } from "./raw-server.js";
 export const onBun = "Bun" in globalThis;
 
 /** For the name of a test that is skipped there. */
-export const notOnBun = (why: string): string => (onBun ? ` (skipped: ${why})` : "");
+export const notOnBun = (why: string): string => (onBun ? ` (skipped on Bun: ${why})` : "");
 
 /** Every callback of one client, in the order in which they were called. */
 export class Journal {
