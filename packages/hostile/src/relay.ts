@@ -1,13 +1,10 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-type Direction = "up" | "down";
-
 /** Stands between peers and a server, and does to their bytes what a bad network does. */
 export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Bytes in these directions vanish. */
-  readonly #dropped = new Set<Direction>();
+  #swallows = false;
   #delayMs = 0;
   #trickle = Infinity;
 
@@ -15,8 +12,8 @@ export class Relay {
     this.#server = server;
     server.on("connection", (peer) => {
       const upstream = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true });
-      this.#link(peer, upstream, "up");
-      this.#link(upstream, peer, "down");
+      this.#link(peer, upstream);
+      this.#link(upstream, peer);
     });
   }
 
@@ -33,7 +30,12 @@ export class Relay {
 
   /** From here on nothing arrives, either way, and nobody is told. */
   blackHole(): void {
-    this.#dropped.add("up").add("down");
+    this.#swallows = true;
+  }
+
+  /** What was swallowed stays lost; what comes now arrives. */
+  heal(): void {
+    this.#swallows = false;
   }
 
   /** What arrives, arrives so much later. */
@@ -41,7 +43,7 @@ export class Relay {
     this.#delayMs = milliseconds;
   }
 
-  /** What goes up goes in pieces of so many bytes, one each millisecond. */
+  /** What goes through goes in pieces of so many bytes, one each millisecond. */
   trickle(bytes: number): void {
     this.#trickle = bytes;
   }
@@ -65,7 +67,7 @@ export class Relay {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #link(from: Socket, to: Socket, direction: Direction): void {
+  #link(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.setNoDelay(true);
     from.on("error", () => undefined);
@@ -73,9 +75,9 @@ export class Relay {
     let before = Promise.resolve();
     const pass = (run: () => Promise<void> | void): void => {
       const arrival = this.#delayMs === 0 ? undefined : pause(this.#delayMs);
-      before = before.then(() => arrival).then(() => (this.#dropped.has(direction) ? undefined : run()));
+      before = before.then(() => arrival).then(() => (this.#swallows ? undefined : run()));
     };
-    from.on("data", (chunk: Buffer) => pass(() => this.#write(to, chunk, direction)));
+    from.on("data", (chunk: Buffer) => pass(() => this.#write(to, chunk)));
     from.on("end", () => pass(() => void to.end()));
     from.on("close", () => {
       this.#sockets.delete(from);
@@ -83,8 +85,8 @@ export class Relay {
     });
   }
 
-  async #write(to: Socket, chunk: Buffer, direction: Direction): Promise<void> {
-    const piece = direction === "down" ? Infinity : this.#trickle;
+  async #write(to: Socket, chunk: Buffer): Promise<void> {
+    const piece = this.#trickle;
     for (let at = 0; at < chunk.length; at += piece) {
       if (at > 0) await pause(1);
       to.write(chunk.subarray(at, at + piece));

@@ -1,10 +1,11 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer, type Server as HttpServer } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient, TEvents } from "@ezez-ws/core";
 import { CANARY_URL } from "./protocol.js";
 import { liveTimers } from "./timers.js";
+import { type UsersServer, usersServer } from "./users-server.js";
 
 /** Any event with any arguments: what comes is checked at run time. */
 export type AnyEvents = TEvents & Record<string, unknown[]>;
@@ -17,10 +18,8 @@ export type Server = Pick<
 >;
 export type ServerOptions = CommonOptions & { readonly port?: number; readonly host?: string };
 export type ServerCallbacks = Callbacks<AnyEvents, AnyEvents, NoContext>;
-export type CreateServer = (
-  options: CommonOptions & { port: number; host: string },
-  callbacks: ServerCallbacks,
-) => Server;
+type Listening = { port: number; host: string };
+export type CreateServer = (options: CommonOptions & Listening, callbacks: ServerCallbacks) => Server;
 
 /** What a case gives for its server, made in the server's own process. */
 export interface Setting {
@@ -45,6 +44,15 @@ export interface Balance {
 // What a flood leaves must not be the record of it.
 const KEPT_CALLS = 3000;
 
+/** Milliseconds that this thread has computed so far, or else that have passed. */
+const hasRun = (): number => {
+  try {
+    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return performance.now();
+  }
+};
+
 /** The server's process as the functions of a case see it. */
 export class Lab {
   server!: Server;
@@ -59,10 +67,13 @@ export class Lab {
   /** Whatever a case wants to find again in its next call. */
   readonly kept = new Map<string, unknown>();
   readonly #ended = new Set<number>();
+  readonly #program: string;
   readonly #create: CreateServer;
   #defaults: ServerOptions = {};
+  #longestTurn = (): number => 0;
 
-  constructor(create: CreateServer) {
+  constructor(program: string, create: CreateServer) {
+    this.#program = program;
     this.#create = create;
   }
 
@@ -141,9 +152,11 @@ export class Lab {
     } as DateConstructor;
   }
 
-  /** An HTTP server of the user's, not listening yet. */
-  httpServer(): HttpServer {
-    return createServer((_request, response) => response.end("the user's"));
+  /** A server of ours on one of the user's, which listens. */
+  async theirs(): Promise<UsersServer> {
+    return usersServer(this.#program, (options) =>
+      this.#create(options as CommonOptions & Listening, this.#recorded({})),
+    );
   }
 
   /** Reads a file: a wait for something outside of the process. */
@@ -157,21 +170,26 @@ export class Lab {
     while (performance.now() < end);
   }
 
-  /** How long the loop was kept busy at the most while this ran. */
-  async longestBlock(run: () => unknown): Promise<number> {
+  /** From here on, {@link longestTurn} is measured. */
+  watchLoop(): void {
     let longest = 0;
-    let last = performance.now();
+    let last = hasRun();
     const look = (): void => {
-      const now = performance.now();
+      const now = hasRun();
       longest = Math.max(longest, now - last);
       last = now;
     };
     const timer = setInterval(look, 1);
-    await run();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    look();
-    clearInterval(timer);
-    return longest;
+    this.#longestTurn = () => {
+      clearInterval(timer);
+      look();
+      return longest;
+    };
+  }
+
+  /** Milliseconds that the loop's thread computed at the most between two looks at its timers. */
+  longestTurn(): number {
+    return this.#longestTurn();
   }
 
   #recorded(given: Partial<ServerCallbacks>): ServerCallbacks {
