@@ -69,7 +69,7 @@ export const failures: readonly Case[] = [
         assert.equal(await server.echo(wire, how), how);
         // More than the kernel takes.
         wire.pause();
-        await server.run((lab) => void lab.client.send("much", [new Uint8Array(12 * 1024 * 1024)]));
+        await server.run((lab) => void lab.client.send("much", [new Uint8Array(6 * 1024 * 1024)]));
         assert.ok((await server.run((lab) => lab.client.bufferedAmount)) > 0);
         wire.resume();
         await wire.nextFrame();
