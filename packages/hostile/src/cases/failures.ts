@@ -67,6 +67,7 @@ export const failures: readonly Case[] = [
         wire.reply(question?.[1], "answer");
         wire.event("listen");
         assert.equal(await server.echo(wire, how), how);
+        await server.called("onDisconnect", 2);
         // More than the kernel takes.
         wire.pause();
         await server.run((lab) => void lab.client.send("much", [new Uint8Array(6 * 1024 * 1024)]));
