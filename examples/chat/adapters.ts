@@ -1,12 +1,13 @@
 // The chat on each adapter; only the adapter's class differs.
 import * as bun from "@ezez-ws/adapter-bun";
+import * as deno from "@ezez-ws/adapter-deno";
 import * as uws from "@ezez-ws/adapter-uws";
 import * as ws from "@ezez-ws/adapter-ws";
 import { type Chat, type ChatOptions, createChat } from "./server.js";
 
 export const WS_PATH = "/ws";
 
-export const ADAPTERS = ["ws", "uws", "bun"] as const;
+export const ADAPTERS = ["ws", "uws", "bun", "deno"] as const;
 
 export type AdapterName = (typeof ADAPTERS)[number];
 
@@ -24,6 +25,7 @@ export const createChatOn = (
   const all = { ...options, transport: { ...where, path: WS_PATH } };
   if (adapter === "ws") return createChat(ws.EZEZWebsocketServer, all);
   if (adapter === "uws") return createChat(uws.EZEZWebsocketServer, all);
+  if (adapter === "deno") return createChat(deno.EZEZWebsocketServer, all);
   return createChat(bun.EZEZWebsocketServer, all);
 };
 

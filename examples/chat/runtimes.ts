@@ -1,4 +1,4 @@
-// The servers that the demo compares: each adapter on each runtime. What runs on Bun does so in a process of its own.
+// The servers that the demo compares: each adapter on each runtime. What runs on Bun or Deno does so in a process of its own.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -43,27 +43,26 @@ export const WS_ON_NODE: ServerName = { id: "ws", name: "ws", runtime: `Node ${p
 /** All that the demo knows, whether they can run here or not. */
 export const findRuntimes = async (): Promise<Runtime[]> => {
   const node = `Node ${process.versions.node}`;
-  const bun = await findBun();
+  const [bun, deno] = await Promise.all([find(BUN), find(DENO)]);
   return [
     onNode("ws", WS_ON_NODE, undefined),
     onNode("uws", { id: "uws", name: "uWebSockets.js", runtime: node }, whyNoUws()),
-    onBun("bun", { id: "bun", name: "Bun.serve", runtime: bun.runtime }, bun),
-    onBun("ws", { id: "ws-on-bun", name: "ws", runtime: bun.runtime }, bun),
+    elsewhere("bun", { id: "bun", name: "Bun.serve", runtime: bun.runtime }, bun),
+    elsewhere("ws", { id: "ws-on-bun", name: "ws", runtime: bun.runtime }, bun),
+    elsewhere("deno", { id: "deno", name: "Deno.serve", runtime: deno.runtime }, deno),
+    elsewhere("ws", { id: "ws-on-deno", name: "ws", runtime: deno.runtime }, deno),
   ];
 };
 
 /** Serves on all that can, but that which serves the page itself. None is left running where one fails. */
 export const serveOthers = async (runtimes: readonly Runtime[]): Promise<Served[]> => {
-  const others: Served[] = [];
-  try {
-    for (const runtime of runtimes) {
-      if (runtime.id !== WS_ON_NODE.id && runtime.missing === undefined) others.push(await runtime.serve());
-    }
-    return others;
-  } catch (error) {
-    await Promise.all(others.map((other) => other.close()));
-    throw error;
-  }
+  const wanted = runtimes.filter(({ id, missing }) => id !== WS_ON_NODE.id && missing === undefined);
+  const results = await Promise.allSettled(wanted.map((runtime) => runtime.serve()));
+  const others = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure === undefined) return others;
+  await Promise.all(others.map((other) => other.close()));
+  throw failure.reason;
 };
 
 const onNode = (adapter: AdapterName, name: ServerName, missing: string | undefined): Runtime => ({
@@ -81,43 +80,70 @@ const onNode = (adapter: AdapterName, name: ServerName, missing: string | undefi
   },
 });
 
-// ---- Bun
+// ---- Bun and Deno
 
-interface Bun {
-  command: string;
-  runtime: string;
-  missing: string | undefined;
+interface Program {
+  readonly name: string;
+  /** The variable that can name another. */
+  readonly variable: string;
+  /** The one that is installed. @throws Error where none is */
+  readonly installed: () => string;
+  /** What it needs to run TypeScript; the configuration is given where the packages' sources are to be run. */
+  readonly options: (tsconfig: string | undefined) => readonly string[];
 }
 
-const PROGRAM = fileURLToPath(new URL("on-bun.ts", import.meta.url));
+interface Found extends Program {
+  readonly command: string;
+  /** With its version. */
+  readonly runtime: string;
+  readonly missing: string | undefined;
+}
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+const folderOf = (from: string, name: string): string =>
+  dirname(createRequire(path(from)).resolve(`${name}/package.json`));
+
+const BUN: Program = {
+  name: "Bun",
+  variable: "BUN",
+  installed: () => join(folderOf("package.json", "bun"), "bin", "bun.exe"),
+  options: (tsconfig) => (tsconfig === undefined ? [] : [`--tsconfig-override=${tsconfig}`]),
+};
+
+const DENO: Program = {
+  name: "Deno",
+  variable: "DENO",
+  installed: () => join(folderOf("../../tools/runtimes/package.json", "deno"), "deno"),
+  options: (tsconfig) => [
+    ...["run", "--allow-all", "--no-prompt", "--quiet", "--unstable-sloppy-imports"],
+    ...(tsconfig === undefined ? [] : [`--import-map=${path("import-map.source.json")}`]),
+  ],
+};
 
 // Longer than the session's own deadline.
 const PLAY_MS = 8000;
 const CLOSE_MS = 3000;
 
-/** The one in the variable BUN, or else the one that is installed with the example. */
-const findBun = async (): Promise<Bun> => {
-  let command = process.env.BUN ?? "";
+/** The one that its variable names, or else the one that is installed. */
+const find = async (program: Program): Promise<Found> => {
+  const { name } = program;
+  let command = process.env[program.variable] ?? "";
   try {
-    if (command === "") {
-      const require = createRequire(import.meta.url);
-      command = join(dirname(require.resolve("bun/package.json")), "bin", "bun.exe");
-    }
-    const [version = ""] = await new Child(command, ["--version"]).output(PLAY_MS);
-    return { command, runtime: `Bun ${version}`, missing: undefined };
+    if (command === "") command = program.installed();
+    const [printed = ""] = await new Child(command, ["--version"]).output(PLAY_MS);
+    const version = /\d+\.\d+\.\d+/.exec(printed)?.[0] ?? printed;
+    return { ...program, command, runtime: `${name} ${version}`, missing: undefined };
   } catch (error) {
     const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    return { command, runtime: "Bun", missing: `Bun cannot be started: ${line}` };
+    return { ...program, command, runtime: name, missing: `${name} cannot be started: ${line}` };
   }
 };
 
-const onBun = (adapter: AdapterName, name: ServerName, { command, missing }: Bun): Runtime => {
-  const start = (task: "play" | "serve"): Child => {
-    // As tsx is told where modules are.
-    const tsconfig = process.env.TSX_TSCONFIG_PATH;
-    const options = tsconfig === undefined ? [] : [`--tsconfig-override=${tsconfig}`];
-    return new Child(command, [...options, PROGRAM, task, adapter]);
-  };
+const elsewhere = (adapter: AdapterName, name: ServerName, { command, options, missing }: Found): Runtime => {
+  // As tsx is told where modules are.
+  const start = (task: "play" | "serve"): Child =>
+    new Child(command, [...options(process.env.TSX_TSCONFIG_PATH), path("child.ts"), task, adapter]);
   return {
     ...name,
     missing,

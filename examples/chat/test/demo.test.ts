@@ -9,7 +9,8 @@ import { type ClientEvents, DEMO_KEY, encodeLogin, type ServerEvents } from "../
 import { findRuntimes, nameOf, WS_ON_NODE } from "../runtimes.js";
 import type { ListedServer } from "../web.js";
 
-const DEADLINE_MS = 20_000;
+// Five seconds for each server.
+const DEADLINE_MS = 30_000;
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -78,18 +79,22 @@ describe("demo", { timeout: DEADLINE_MS + 5000 }, () => {
   });
 
   it("names what is missing, with the reason, and passes with the rest", async () => {
-    const env = { BUN: "/nowhere/bun" };
+    const env = { BUN: "/nowhere/bun", DENO: "/nowhere/deno" };
     const { code, output } = await start(["--once"], [path("fixtures/no-uws.ts")], env).ended;
     expect(output).toMatch(
       /- uWebSockets\.js on Node \S+ +not played: uWebSockets\.js cannot be loaded: built for another version of Node$/m,
     );
     expect(output).toMatch(/- Bun\.serve on Bun +not played: Bun cannot be started: spawn \/nowhere\/bun ENOENT/);
     expect(output).toMatch(/- ws on Bun +not played/);
+    expect(output).toMatch(/- Deno\.serve on Deno +not played: Deno cannot be started: spawn \/nowhere\/deno ENOENT/);
     expect(code).toBe(0);
   });
 
   it("fails when a transcript is another one, and shows how", async () => {
-    const { code, output } = await start(["--once"], [], { BUN: fakeBun('echo "something else"') }).ended;
+    const { code, output } = await start(["--once"], [], {
+      BUN: fakeBun('echo "something else"'),
+      DENO: "/nowhere/deno",
+    }).ended;
     expect(output).toMatch(/✗ Bun\.serve on Bun 0\.0\.0 +other lines/);
     expect(output).toMatch(/^ {8}- All \d+ checks passed\.$/m);
     expect(output).toContain("        + something else");
@@ -97,7 +102,10 @@ describe("demo", { timeout: DEADLINE_MS + 5000 }, () => {
   });
 
   it("fails when the session fails on another server, and says why", async () => {
-    const { code, output } = await start(["--once"], [], { BUN: fakeBun('echo "no such luck" >&2; exit 3') }).ended;
+    const { code, output } = await start(["--once"], [], {
+      BUN: fakeBun('echo "no such luck" >&2; exit 3'),
+      DENO: "/nowhere/deno",
+    }).ended;
     expect(output).toMatch(/✗ Bun\.serve on Bun 0\.0\.0 +failed: no such luck\n/);
     expect(code).toBe(1);
   });

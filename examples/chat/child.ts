@@ -1,4 +1,4 @@
-// Runs on Bun, as a process of its own: `bun on-bun.ts play|serve ws|bun`. It ends with its standard input, and so with
+// Runs on Bun or Deno, as a process of its own: `bun child.ts play|serve ws|bun`. It ends with its standard input, and so with
 // the process that started it, however that one ends.
 import { ADAPTERS, createChatOn } from "./adapters.js";
 import { DEMO_KEY } from "./events.js";
