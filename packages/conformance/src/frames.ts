@@ -108,19 +108,21 @@ export class FrameReader {
   }
 
   #peek(length: number): Buffer {
-    const [first] = this.#chunks;
-    if (first !== undefined && first.length >= length) return first.subarray(0, length);
-    return this.#whole().subarray(0, length);
+    return this.#first(length).subarray(0, length);
   }
 
   #take(length: number): Buffer {
-    const whole = this.#whole();
-    this.#chunks = whole.length > length ? [whole.subarray(length)] : [];
+    const first = this.#first(length);
+    if (first.length > length) this.#chunks[0] = first.subarray(length);
+    else this.#chunks.shift();
     this.#size -= length;
-    return whole.subarray(0, length);
+    return first.subarray(0, length);
   }
 
-  #whole(): Buffer {
+  /** The first chunk, joined with what comes behind it only where it is shorter than this. */
+  #first(length: number): Buffer {
+    const [first] = this.#chunks;
+    if (first !== undefined && first.length >= length) return first;
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0] ?? Buffer.alloc(0);
   }
