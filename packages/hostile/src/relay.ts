@@ -1,12 +1,10 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** Stands between peers and a server, and does to their bytes what a bad network does. */
+/** Stands between peers and a server, and swallows their bytes on demand, as a bad network does. */
 export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #swallows = false;
-  #delayMs = 0;
-  #trickle = Infinity;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -38,30 +36,6 @@ export class Relay {
     this.#swallows = false;
   }
 
-  /** What arrives, arrives so much later. */
-  delay(milliseconds: number): void {
-    this.#delayMs = milliseconds;
-  }
-
-  /** What goes through goes in pieces of so many bytes, one each millisecond. */
-  trickle(bytes: number): void {
-    this.#trickle = bytes;
-  }
-
-  /** Reads from nobody, so that what is sent stays with its sender. */
-  pause(): void {
-    for (const socket of this.#sockets) socket.pause();
-  }
-
-  resume(): void {
-    for (const socket of this.#sockets) socket.resume();
-  }
-
-  /** Resets all connections. */
-  reset(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
-  }
-
   stop(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -71,27 +45,14 @@ export class Relay {
     this.#sockets.add(from);
     from.setNoDelay(true);
     from.on("error", () => undefined);
-    // In order, however long each takes.
-    let before = Promise.resolve();
-    const pass = (run: () => Promise<void> | void): void => {
-      const arrival = this.#delayMs === 0 ? undefined : pause(this.#delayMs);
-      before = before.then(() => arrival).then(() => (this.#swallows ? undefined : run()));
+    const pass = (run: () => void): void => {
+      if (!this.#swallows) run();
     };
-    from.on("data", (chunk: Buffer) => pass(() => this.#write(to, chunk)));
-    from.on("end", () => pass(() => void to.end()));
+    from.on("data", (chunk: Buffer) => pass(() => to.write(chunk)));
+    from.on("end", () => pass(() => to.end()));
     from.on("close", () => {
       this.#sockets.delete(from);
-      pass(() => void (from.errored ? to.resetAndDestroy() : to.destroySoon()));
+      pass(() => (from.errored ? to.resetAndDestroy() : to.destroySoon()));
     });
   }
-
-  async #write(to: Socket, chunk: Buffer): Promise<void> {
-    const piece = this.#trickle;
-    for (let at = 0; at < chunk.length; at += piece) {
-      if (at > 0) await pause(1);
-      to.write(chunk.subarray(at, at + piece));
-    }
-  }
 }
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -23,12 +23,8 @@ export interface Facts extends Capabilities {
    */
   readonly brokenCloseCodes: readonly [number, number, number];
   readonly toldOfBrokenClose: readonly [number, number, number];
-  /** An `onError` says that a connection could not be accepted, as where no file descriptor is left. */
-  readonly reportsAcceptErrors: boolean;
   /** Milliseconds of one turn of the loop, at the most, in which small messages that one peer floods it with are read. */
   readonly floodTurnMs: number;
-  /** MiB of its own, at the most, that the engine may keep of what was allocated and freed. */
-  readonly keepsMiB: number;
   /** Compression can be switched on. */
   readonly compresses: boolean;
 }
@@ -59,7 +55,7 @@ export const ROWS: readonly Row[] = [
     title: "ws",
     program: "ws",
     command: [NODE],
-    facts: { limitsFragments: true, reportsAcceptErrors: false, statusOfManyHeaders: 101 },
+    facts: { limitsFragments: true, statusOfManyHeaders: 101 },
   },
   {
     name: "uws",
@@ -69,7 +65,6 @@ export const ROWS: readonly Row[] = [
     facts: {
       brokenCloseCodes: [1005, 1005, 1005],
       toldOfBrokenClose: [1006, 1005, 1006],
-      reportsAcceptErrors: false,
       statusOfLongHeader: 101,
       statusOfSpaces: 101,
     },
@@ -79,14 +74,12 @@ export const ROWS: readonly Row[] = [
     title: "Bun.serve",
     program: "bun",
     command: [BUN, "run"],
-    facts: { keepsMiB: 16, reportsAcceptErrors: false },
   },
   {
     name: "ws-on-bun",
     title: "ws on Bun",
     program: "ws",
     command: [BUN, "run"],
-    facts: { keepsMiB: 16, reportsAcceptErrors: false },
   },
   {
     name: "deno",
@@ -135,9 +128,7 @@ export const STANDARD: Facts = {
   freesPendingUpgrades: true,
   brokenCloseCodes: [1002, 1002, 1007],
   toldOfBrokenClose: [1006, 1006, 1006],
-  reportsAcceptErrors: true,
   floodTurnMs: 50,
-  keepsMiB: 4,
   statusOfManyHeaders: 431,
   statusOfLongHeader: 431,
   statusOfSpaces: 431,

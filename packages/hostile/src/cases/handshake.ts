@@ -197,7 +197,7 @@ export const handshake: readonly Case[] = [
       }
       await server.answersOthers();
       assert.equal(await server.run((lab) => lab.count("onAuthRequest")), 2);
-      if (!arena.capability("freesPendingUpgrades")) server.mayKeepSockets(leaving.length);
+      if (!arena.capability("freesPendingUpgrades")) server.ended();
     },
   },
   {

@@ -11,40 +11,6 @@ const ask = (lab: Lab): number => {
 
 export const loss: readonly Case[] = [
   {
-    number: 59,
-    title:
-      "A network that delivers late, byte by byte, and in bursts: all arrives, in order, and nobody is taken for lost",
-    pace: "waits",
-    run: async (arena) => {
-      const server = await arena.serve({ heartbeatIntervalMs: 6000 });
-      const relay = await Relay.start(server.port);
-      try {
-        relay.delay(200);
-        const wire = await server.authenticated({}, relay.port);
-        const values = [0, "ü\0", [{ a: 1n }], "x".repeat(500)];
-        for (const value of values) assert.deepEqual(await server.echo(wire, value), value);
-        relay.trickle(1);
-        for (const value of values) assert.deepEqual(await server.echo(wire, value), value);
-        relay.delay(0);
-        relay.trickle(Infinity);
-        relay.pause();
-        for (let i = 0; i < 1000; i++) wire.event("echo", i);
-        // Longer than one heartbeat.
-        await new Promise((resolve) => setTimeout(resolve, 7000));
-        relay.resume();
-        for (let i = 0; i < 1000; i++) assert.equal((await wire.next())[3], i);
-        assert.deepEqual(await server.errors(), []);
-        assert.equal(await server.run(ask), 10);
-        relay.reset();
-        await server.called("onDisconnect");
-        assert.deepEqual(await server.disconnects(), [[1006, ""]]);
-        assert.equal(await server.run((lab) => lab.kept.get("answered") ?? false), false);
-      } finally {
-        relay.stop();
-      }
-    },
-  },
-  {
     number: 60,
     title:
       "The network swallows everything after auth: the server notices within three heartbeats, and nothing waits for replies",
