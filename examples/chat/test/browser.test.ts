@@ -11,7 +11,8 @@ import { buildPage, openWebsite, type Page as Pages, type Website } from "../web
 
 type ChatClient = EZEZWebSocketClient<ServerEvents, ClientEvents>;
 
-const DEADLINE_MS = 15_000;
+// Beside it other tests start demos of their own, on as few as two cores.
+const DEADLINE_MS = 30_000;
 
 const chromium = findChromium();
 const name = chromium === undefined ? "the page (skipped: no Chromium here, CHROMIUM can name one)" : "the page";
@@ -20,7 +21,7 @@ const tsconfig = fileURLToPath(new URL("../tsconfig.source.json", import.meta.ur
 process.env.TSX_TSCONFIG_PATH = tsconfig;
 const bun = (await findRuntimes()).find(({ id }) => id === "bun");
 
-describe.skipIf(chromium === undefined)(name, { timeout: 30_000 }, () => {
+describe.skipIf(chromium === undefined)(name, { timeout: 120_000 }, () => {
   let browser: Browser;
   let files: Pages;
   let website: Website;

@@ -10,7 +10,7 @@ import { findRuntimes, nameOf, WS_ON_NODE } from "../runtimes.js";
 import type { ListedServer } from "../web.js";
 
 // Five seconds for each server.
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
