@@ -79,7 +79,7 @@ export class Outcome {
     }
     const expected = FAULTS[ended.by];
     if (expected !== undefined && expected !== what) this.#wrong(`${ended.by} where ${what} came first`);
-    if (this.#stayed && this.#sending.stop.index !== Infinity) this.#wrong(`open still behind ${what}`);
+    if (this.#stayed && this.#sending.stop.index < this.#readBeforeClose) this.#wrong(`open still behind ${what}`);
   }
 
   /** What the peer's own end may be told as. */
@@ -121,7 +121,7 @@ export class Outcome {
 
   /** What was sent before this was certainly read. */
   get #processed(): number {
-    if (this.#stayed) return this.#sending.all.length;
+    if (this.#stayed) return this.#readBeforeClose;
     const ended = this.#course.ended;
     if (ended !== undefined) return FAULTS[ended.by] === this.#sending.stop.what ? this.#sending.stop.index : 0;
     const first = this.#sending.leavesAt;
@@ -130,6 +130,15 @@ export class Outcome {
     if (this.#hasFailed || this.#sending.all.some((sent) => sent.does === "vanish" && sent.how !== "endTcp")) return 0;
     if (leaving?.does === "close" || (leaving?.does === "vanish" && leaving.how === "endTcp")) return first;
     return 0;
+  }
+
+  /** What was sent before this was read before the server closed, where the peer has passed its barrier. */
+  get #readBeforeClose(): number {
+    const { all } = this.#sending;
+    // A runtime that answers pings ahead of messages has passed the barrier with these unread.
+    if (!this.#capabilities.answersCloseBehindMessage) return all.length;
+    const unread = all.findIndex(({ ms }) => ms >= (this.#course.ended?.ms ?? Infinity) - ON_THE_WAY_MS);
+    return unread === -1 ? all.length : unread;
   }
 
   #checkReceived(): void {
