@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  DEADLINE_MS,
-  type HttpResponse,
-  Opcode,
-  Random,
-  until,
-  Wire,
-  type WireOptions,
-  within,
-} from "@ezez-ws/conformance";
+import { DEADLINE_MS, type HttpResponse, Random, until, Wire, type WireOptions, within } from "@ezez-ws/conformance";
 import type { Canaries } from "./canaries.js";
 import { CanaryWaited, Skipped } from "./case.js";
-import { waitedForCpu } from "./machine.js";
 import type { ClientLab } from "./program/client-lab.js";
 import type { Balance, Lab, ServerOptions, Setting } from "./program/lab.js";
 import { Program } from "./program.js";
@@ -38,8 +28,6 @@ export class Arena {
   readonly surroundings: Surroundings;
   /** Capabilities that the case asserted and that are not as everywhere. */
   readonly differing = new Set<keyof Facts>();
-  /** What the case measured. */
-  readonly measured: string[] = [];
   readonly #targets: Target[] = [];
   readonly #clients: Program<ClientLab>[] = [];
 
@@ -52,12 +40,6 @@ export class Arena {
     const value = this.surroundings.facts[name];
     if (value !== STANDARD[name]) this.differing.add(name);
     return value;
-  }
-
-  /** Asserts a bound of what was measured. */
-  atMost(what: string, value: number, most: number): void {
-    this.measured.push(`${what} ${Math.round(value * 10) / 10} of ${most}`);
-    assert.ok(value <= most, `${what}: ${value}, and ${most} at the most`);
   }
 
   /** The longest that any canary waited, once the case is over. */
@@ -127,7 +109,7 @@ export class Arena {
 }
 
 /** What a busy machine may add to a time that is asserted. */
-export const MARGIN_MS = 5000;
+export const MARGIN_MS = 10_000;
 
 /**
  * Whether a peer that goes on sending sees this code. TCP resets where a peer's bytes were not all read, and then what was
@@ -135,12 +117,6 @@ export const MARGIN_MS = 5000;
  */
 export const endedUnderFlood = async (wire: Wire, code: number): Promise<boolean> =>
   [code, 1006].includes((await wire.closing()).code);
-
-/** Waits for the pong to a ping: what was sent before it was read. */
-export const wasRead = async (wire: Wire): Promise<void> => {
-  wire.frame(Opcode.ping, Buffer.from("read"));
-  while ((await wire.nextFrame("a pong", 20_000)).payload.toString() !== "read");
-};
 
 // Sockets of peers that are gone: the longest that any runtime takes to notice, and to close them.
 const BACK_MS = 20_000;
@@ -259,35 +235,6 @@ export class Target {
     return (this.program.peak ?? 0) - before;
   }
 
-  /** By how many bytes more the process holds after this, garbage aside. */
-  async held(run: () => Promise<unknown>): Promise<number> {
-    const before = await this.run((lab) => lab.memory());
-    await run();
-    return (await this.run((lab) => lab.memory())).rss - before.rss;
-  }
-
-  /**
-   * How many milliseconds this took, without the time in which the server's process or this one was ready to run and
-   * another one ran instead.
-   */
-  async took(run: () => Promise<unknown>): Promise<number> {
-    const pids = [this.program.pid, process.pid];
-    const before = pids.map(waitedForCpu);
-    const start = performance.now();
-    await run();
-    const took = performance.now() - start;
-    // Of a process that has ended nothing is known any more.
-    const waits = pids.map((pid, index) => Math.max(0, waitedForCpu(pid) - (before[index] ?? 0)));
-    return Math.max(0, took - waits.reduce((sum, wait) => sum + wait, 0));
-  }
-
-  /** Milliseconds that the server's thread computed at the most in one turn of its loop while this ran. */
-  async longestTurn(run: () => Promise<unknown>): Promise<number> {
-    await this.run((lab) => lab.watchLoop());
-    await run();
-    return this.run((lab) => lab.longestTurn());
-  }
-
   /** The canary has waited for an answer for no longer than this so far. */
   async canaryWaited(): Promise<number> {
     return this.#canary === undefined ? 0 : this.#surroundings.canaries.report(this.#canary);
@@ -310,7 +257,6 @@ export class Target {
   async finish(): Promise<void> {
     for (const wire of this.#wires) wire.destroy();
     const { program } = this;
-    assert.deepEqual(program.unhandled, []);
     if (this.#ended) return;
     assert.ok(program.lives, `the process lives\n${program.output}`);
     const baseline = this.#balance ?? { connections: 0, pendingReplies: 0, timers: 0 };

@@ -40,7 +40,7 @@ export class Canaries {
     const id = ++this.#lastId;
     const answer = new Promise<CanaryAnswer>((resolve) => this.#waiting.set(id, resolve));
     this.#child.send({ id, ...question } satisfies CanaryRequest);
-    const given = await within(answer, "the canary", 60_000);
+    const given = await within(answer, "the canary", 20_000);
     if (given.error !== undefined) throw new Error(`the canary: ${given.error}`);
     return given;
   }

@@ -1,7 +1,6 @@
-// A process of its own: connections that ask for an echo all the time, and how long each answer took. No server can be blamed
-// for the time in which either of the two was ready to run and another process ran instead.
+// A process of its own: connections that ask for an echo all the time, and how long each answer took.
+import { readFileSync } from "node:fs";
 import { Wire } from "@ezez-ws/conformance";
-import { waitedForCpu } from "./machine.js";
 import { CANARY_URL } from "./program/protocol.js";
 
 export type CanaryQuestion =
@@ -28,6 +27,17 @@ interface Asked {
 }
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// ---- The machine: how long a process was ready to run and another one ran instead. No server can be blamed for that.
+
+/** https://docs.kernel.org/scheduler/sched-stats.html; 0 where the system does not tell. */
+const hasWaitedForCpu = (pid: number): number => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
+  } catch {
+    return 0;
+  }
+};
 
 // ---- Canaries
 
@@ -78,7 +88,7 @@ class Canary {
   }
 
   get #waitedForCpu(): number {
-    return waitedForCpu(this.#server) + waitedForCpu(process.pid);
+    return hasWaitedForCpu(this.#server) + hasWaitedForCpu(process.pid);
   }
 }
 

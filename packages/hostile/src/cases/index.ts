@@ -1,5 +1,4 @@
 import type { Case } from "../case.js";
-import type { Row } from "../row.js";
 import { auth } from "./auth.js";
 import { client } from "./client.js";
 import { clock } from "./clock.js";
@@ -29,11 +28,7 @@ const SERVER_GROUPS = {
   "Failures of the application": failures,
 };
 
-const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
+export const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
 
 /** The cases by what they attack. */
 export const GROUPS: Readonly<Record<string, readonly Case[]>> = { ...SERVER_GROUPS, "The client": client };
-
-/** The cases of a row; with numbers, those alone. */
-export const casesOf = (row: Row, only: readonly number[]): readonly Case[] =>
-  (row.isClient ? client : SERVER_CASES).filter(({ number }) => only.length === 0 || only.includes(number));

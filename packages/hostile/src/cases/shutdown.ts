@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, createServer } from "node:net";
 import { requestHttp } from "@ezez-ws/conformance";
-import { MARGIN_MS } from "../arena.js";
 import type { Case } from "../case.js";
-import type { Lab } from "../program/lab.js";
+import type { Lab, Setting } from "../program/lab.js";
 
 const freePort = async (): Promise<number> => {
   const server = createServer();
@@ -22,17 +21,14 @@ export const shutdown: readonly Case[] = [
     run: async (arena) => {
       const server = await arena.serve();
       const wires = await server.many(200, (i) => server.authenticated({ finishesClosing: i % 10 > 0 }));
-      const took = await server.took(() => server.run((lab) => lab.server.close({ timeoutMs: 1000 })));
-      arena.atMost("ms until it is closed", took, 1000 + MARGIN_MS);
+      await server.run((lab) => lab.server.close({ timeoutMs: 1000 }));
       server.ended();
       for (const wire of wires) assert.equal((await wire.closing(15_000)).code, 1001);
       const told = await server.disconnects();
       assert.deepEqual(told, Array(200).fill([1001, ""]));
       // Nobody has helped it: the 20 are still connected, as far as they know.
-      const exit = await server.took(async () => {
-        assert.deepEqual(await server.program.exited(25_000), { code: 0, signal: null });
-      });
-      arena.atMost("ms until the process ends", exit, arena.capability("freesClosedSocketMs"));
+      assert.deepEqual(await server.program.exited(25_000), { code: 0, signal: null });
+      assert.deepEqual(server.program.unhandled, []);
     },
   },
   {
@@ -99,24 +95,29 @@ export const shutdown: readonly Case[] = [
       });
       await server.freshCanary();
       await server.answersOthers();
-      const port = await server.run(async (lab) => {
-        const theirs = await lab.theirs();
-        lab.kept.set("theirs", theirs);
-        return theirs.port;
+      if (!arena.capability("takesHttpServer")) return;
+      const theirs = await server.run(async (lab: Lab) => {
+        const http = lab.httpServer();
+        const before = http.listenerCount("upgrade");
+        const options: Setting["options"] & object = Object.assign({}, { server: http });
+        // Without the port that is the default here.
+        const ours = lab.make({ ...options, port: undefined as never, host: undefined as never }, {});
+        await ours.start();
+        await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+        lab.kept.set("close", async () => {
+          await ours.close();
+          return http.listenerCount("upgrade") - before;
+        });
+        lab.kept.set("end", () => http.close());
+        return (http.address() as { port: number }).port;
       });
-      const wire = await server.authenticated({ path: "/ws" }, port);
-      assert.equal(await server.echo(wire, "theirs"), "theirs");
-      const after = await server.run(async (lab) => {
-        const theirs = lab.kept.get("theirs") as Awaited<ReturnType<Lab["theirs"]>>;
-        await theirs.ours.close();
-        return theirs.listeners();
-      });
-      assert.equal(after, 0);
+      const wire = await server.authenticated({}, theirs);
+      const left = await server.run((lab) => (lab.kept.get("close") as () => Promise<number>)());
+      assert.equal(left, 0);
       assert.equal((await wire.closed()).code, 1001);
-      const text = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-      const { status, body } = await requestHttp(port, text);
+      const { status, body } = await requestHttp(theirs, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       assert.deepEqual([status, body], [200, "the user's"]);
-      await server.run((lab) => (lab.kept.get("theirs") as { end(): void }).end());
+      await server.run((lab) => void (lab.kept.get("end") as () => void)());
     },
   },
 ];

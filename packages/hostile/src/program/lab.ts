@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createServer, type Server as HttpServer } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Callbacks, CommonOptions, EZEZServer, EZEZServerClient, TEvents } from "@ezez-ws/core";
 import { CANARY_URL } from "./protocol.js";
 import { liveTimers } from "./timers.js";
-import { type UsersServer, usersServer } from "./users-server.js";
 
 /** Any event with any arguments: what comes is checked at run time. */
 export type AnyEvents = TEvents & Record<string, unknown[]>;
@@ -18,8 +17,10 @@ export type Server = Pick<
 >;
 export type ServerOptions = CommonOptions & { readonly port?: number; readonly host?: string };
 export type ServerCallbacks = Callbacks<AnyEvents, AnyEvents, NoContext>;
-type Listening = { port: number; host: string };
-export type CreateServer = (options: CommonOptions & Listening, callbacks: ServerCallbacks) => Server;
+export type CreateServer = (
+  options: CommonOptions & { port: number; host: string },
+  callbacks: ServerCallbacks,
+) => Server;
 
 /** What a case gives for its server, made in the server's own process. */
 export interface Setting {
@@ -44,15 +45,6 @@ export interface Balance {
 // What a flood leaves must not be the record of it.
 const KEPT_CALLS = 3000;
 
-/** Milliseconds that this thread has computed so far, or else that have passed. */
-const hasRun = (): number => {
-  try {
-    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
-  } catch {
-    return performance.now();
-  }
-};
-
 /** The server's process as the functions of a case see it. */
 export class Lab {
   server!: Server;
@@ -67,13 +59,10 @@ export class Lab {
   /** Whatever a case wants to find again in its next call. */
   readonly kept = new Map<string, unknown>();
   readonly #ended = new Set<number>();
-  readonly #program: string;
   readonly #create: CreateServer;
   #defaults: ServerOptions = {};
-  #longestTurn = (): number => 0;
 
-  constructor(program: string, create: CreateServer) {
-    this.#program = program;
+  constructor(create: CreateServer) {
     this.#create = create;
   }
 
@@ -152,11 +141,9 @@ export class Lab {
     } as DateConstructor;
   }
 
-  /** A server of ours on one of the user's, which listens. */
-  async theirs(): Promise<UsersServer> {
-    return usersServer(this.#program, (options) =>
-      this.#create(options as CommonOptions & Listening, this.#recorded({})),
-    );
+  /** An HTTP server of the user's, not listening yet. */
+  httpServer(): HttpServer {
+    return createServer((_request, response) => response.end("the user's"));
   }
 
   /** Reads a file: a wait for something outside of the process. */
@@ -170,26 +157,21 @@ export class Lab {
     while (performance.now() < end);
   }
 
-  /** From here on, {@link longestTurn} is measured. */
-  watchLoop(): void {
+  /** How long the loop was kept busy at the most while this ran. */
+  async longestBlock(run: () => unknown): Promise<number> {
     let longest = 0;
-    let last = hasRun();
+    let last = performance.now();
     const look = (): void => {
-      const now = hasRun();
+      const now = performance.now();
       longest = Math.max(longest, now - last);
       last = now;
     };
     const timer = setInterval(look, 1);
-    this.#longestTurn = () => {
-      clearInterval(timer);
-      look();
-      return longest;
-    };
-  }
-
-  /** Milliseconds that the loop's thread computed at the most between two looks at its timers. */
-  longestTurn(): number {
-    return this.#longestTurn();
+    await run();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    look();
+    clearInterval(timer);
+    return longest;
   }
 
   #recorded(given: Partial<ServerCallbacks>): ServerCallbacks {

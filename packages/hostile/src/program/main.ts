@@ -18,6 +18,7 @@ const textOf = (error: unknown): string => {
 };
 
 process.on("unhandledRejection", (error) => tell({ unhandled: textOf(error) }));
+process.on("uncaughtException", (error) => tell({ unhandled: textOf(error) }));
 
 // What esbuild wraps functions in, to keep their names.
 Object.assign(globalThis, { __name: (value: unknown) => value });
@@ -45,13 +46,13 @@ const listen = (lab: unknown): void => {
 const labOf = async (name: string): Promise<{ lab: unknown; capabilities?: unknown }> => {
   switch (name) {
     case "ws":
-      return serverLab(name, (await import("../../../conformance/src/rows/ws.js")).ws);
+      return serverLab((await import("../../../conformance/src/rows/ws.js")).ws);
     case "uws":
-      return serverLab(name, (await import("../../../conformance/src/rows/uws.js")).uws);
+      return serverLab((await import("../../../conformance/src/rows/uws.js")).uws);
     case "bun":
-      return serverLab(name, (await import("../../../conformance/src/rows/bun.js")).bun);
+      return serverLab((await import("../../../conformance/src/rows/bun.js")).bun);
     case "deno":
-      return serverLab(name, (await import("../../../conformance/src/rows/deno.js")).deno);
+      return serverLab((await import("../../../conformance/src/rows/deno.js")).deno);
     case "client":
       return { lab: new (await import("./client-lab.js")).ClientLab() };
     default:
@@ -59,9 +60,9 @@ const labOf = async (name: string): Promise<{ lab: unknown; capabilities?: unkno
   }
 };
 
-const serverLab = (name: string, { create, capabilities }: { create: unknown; capabilities: unknown }) => ({
+const serverLab = ({ create, capabilities }: { create: unknown; capabilities: unknown }) => ({
   // The rows are typed for the events of their own suite.
-  lab: new Lab(name, create as CreateServer),
+  lab: new Lab(create as CreateServer),
   capabilities,
 });
 
