@@ -3,7 +3,7 @@ import type { Cell } from "./results.js";
 import { SERVERS } from "./servers.js";
 
 /**
- * The least throughput per CPU, against the raw control or against itself where nothing is piled up, and the most memory of a
+ * The least throughput per CPU, against the raw control or against itself where nothing is piled up, and the most heap of a
  * connection in KiB: by server, then by metric.
  */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -15,10 +15,10 @@ const controlOf = (server: string): string | undefined => SERVERS.find(({ name }
 
 const isMemory = (metric: string): boolean => metricOf(metric).compare === "difference";
 
-/** In throughput per CPU, or in KiB; undefined for a control itself. */
+/** In throughput per CPU, or in KiB of heap; undefined for a control itself, and for resident memory, which varies twofold. */
 const figureOf = ({ server, metric, cost, ratios }: Cell): number | undefined => {
   const control = controlOf(server);
-  if (control === undefined) return undefined;
+  if (control === undefined || metric === "rss") return undefined;
   if (isMemory(metric)) return cost.median;
   return ratios.base === undefined ? ratios[control]?.median : 1 / ratios.base.median;
 };
