@@ -56,12 +56,14 @@ const timed = async ({ generator, server }: Stage, command: Command): Promise<{ 
   return { outcome, cpu: after.cpu - before.cpu };
 };
 
-const WARM_UPS = 5;
+// CPU milliseconds, short samples or long: engines compile for that long, ours more than what only copies bytes.
+const WARM_UP_MS = 800;
 
-/** Until the server has had the CPU for as long as one sample takes, which on a busy machine it has not at once. */
+/** Until the server has had the CPU for long enough, which on a busy machine takes longer than that. */
 const warmUp = async ({ milliseconds }: Stage, work: () => ReturnType<typeof timed>): Promise<void> => {
+  const most = Math.ceil((4 * WARM_UP_MS) / milliseconds);
   let used = 0;
-  for (let i = 0; i < WARM_UPS && used < milliseconds * 1000 * 0.8; i++) used += (await work()).cpu;
+  for (let i = 0; i < most && used < WARM_UP_MS * 1000; i++) used += (await work()).cpu;
 };
 
 const readingOf = (metric: string, { outcome, cpu }: { outcome: Outcome; cpu: number }): Reading => ({
