@@ -224,6 +224,16 @@ const behavior = (
   acceptor: Acceptor<WebSocket<unknown>>,
 ): WebSocketBehavior<UserData> => {
   const idleTimeout = idleTimeoutOf(heartbeatIntervalMs);
+  const open = new Set<WebSocket<UserData>>();
+  let opened: WebSocket<UserData> | undefined;
+  // Behind its callback cork() reads the state of the response, which after upgrade() is memory that was freed, and ends one
+  // in thousands of sockets for what it finds there. Where another socket is corked it leaves that out; alone, as little as
+  // possible happens meanwhile: https://github.com/uNetworking/uWebSockets/blob/master/src/HttpResponse.h
+  const cork = (response: HttpResponse, answer: () => void): void => {
+    const [other] = open;
+    if (other === undefined) response.cork(answer);
+    else other.cork(() => response.cork(answer));
+  };
   return {
     compression,
     // Looser than the core's own limit, so that the core says 1009; uWS refuses what is far above it at its header.
@@ -252,17 +262,20 @@ const behavior = (
       });
       const admission = await acceptor.admit(handshake);
       if (aborted) return;
-      response.cork(() => {
+      cork(response, () => {
         if (!("accepted" in admission)) refuse(response, admission);
-        else {
-          response.upgrade<UserData>({ handshake }, key, admission.protocol ?? "", extensions, context);
-        }
+        else response.upgrade<UserData>({ handshake }, key, admission.protocol ?? "", extensions, context);
       });
-    },
-    open: (webSocket) => {
+      const webSocket = opened;
+      opened = undefined;
+      if (webSocket === undefined) return;
       const userData = webSocket.getUserData();
       userData.connection = new Connection(webSocket, compression !== 0);
       userData.connection.handler = acceptor.accept(userData.connection, userData.handshake);
+    },
+    open: (webSocket) => {
+      opened = webSocket;
+      open.add(webSocket);
     },
     message: (webSocket, data, isBinary) => {
       // The memory is uWS' own, and lent: https://github.com/uNetworking/uWebSockets.js/blob/master/docs/index.d.ts
@@ -277,6 +290,8 @@ const behavior = (
       else if (webSocket.getBufferedAmount() === 0) connection.end();
     },
     close: (webSocket, code, message) => {
+      open.delete(webSocket);
+      if (webSocket === opened) opened = undefined;
       const { connection } = webSocket.getUserData();
       if (connection === undefined) return;
       connection.isOpen = false;

@@ -253,3 +253,19 @@ test("where only pongs waited, nothing is told of a drain", async () => {
   expect(client?.bufferedAmount).toBe(0);
   expect(drains).toBe(0);
 });
+
+// Where the response alone was corked this failed in one of four runs: one peer of 2,500 was ended.
+test("peers whose upgrade waited are not ended while others leave", async () => {
+  const { port } = await start({}, { onUpgrade: () => new Promise((resolve) => setTimeout(() => resolve(true), 20)) });
+  for (let round = 0; round < 100; round++) {
+    const leaving = Array.from({ length: 20 }, () => new Wire(port));
+    await new Promise((resolve) => setTimeout(resolve, (round * 7) % 30));
+    for (const [index, wire] of leaving.entries()) {
+      if (index % 2 === 0) wire.reset();
+      else wire.destroy();
+    }
+    const wires = await Promise.all(Array.from({ length: 5 }, () => Wire.authenticated(port)));
+    for (const wire of wires) wire.close(1000);
+    await Promise.all(wires.map((wire) => wire.closed()));
+  }
+}, 60_000);
