@@ -57,7 +57,7 @@ const timed = async ({ generator, server }: Stage, command: Command): Promise<{ 
 };
 
 // CPU milliseconds, short samples or long: engines compile for that long, ours more than what only copies bytes.
-const WARM_UP_MS = 800;
+const WARM_UP_MS = 600;
 
 /** Until the server has had the CPU for long enough, which on a busy machine takes longer than that. */
 const warmUp = async ({ milliseconds }: Stage, work: () => ReturnType<typeof timed>): Promise<void> => {

@@ -89,14 +89,26 @@ export class Arena {
     return program;
   }
 
-  /** What has to hold of every process after every case. */
-  async finish(): Promise<void> {
-    for (const target of this.#targets) await target.finish();
-    for (const client of this.#clients.filter(({ lives }) => lives)) {
-      await client.run((lab) => {
-        for (const one of lab.clients) one.close();
-      });
-      assert.deepEqual(await client.exited(), { code: 0, signal: null });
+  /** How servers ended, whose end the case did not expect. */
+  get dead(): string[] {
+    return this.#targets.flatMap(({ death }) => death ?? []);
+  }
+
+  /** What has to hold of every server after every case. */
+  async settle(): Promise<void> {
+    for (const target of this.#targets) await target.settle();
+  }
+
+  /** Every process ends by itself; some runtimes take seconds for that. */
+  async end(): Promise<void> {
+    for (const target of this.#targets) await target.end();
+    for (const client of this.#clients) {
+      if (client.lives) {
+        await client.run((lab) => {
+          for (const one of lab.clients) one.close();
+        });
+        assert.deepEqual(await client.exited(), { code: 0, signal: null });
+      }
       assert.deepEqual(client.unhandled, []);
     }
   }
@@ -235,6 +247,24 @@ export class Target {
     return (this.program.peak ?? 0) - before;
   }
 
+  /** How long the loop was kept at the most until so many have left, in milliseconds, of the processor at most. */
+  longestBlockUntilLeft(count: number): Promise<number> {
+    return this.run(
+      (lab, count: number) =>
+        lab.longestBlock(async () => {
+          while (lab.count("onDisconnect") < count) await new Promise((resolve) => setTimeout(resolve, 5));
+        }),
+      count,
+    );
+  }
+
+  /** Waits until the process has so many file descriptors open. Skips the case where the system does not tell. */
+  async usesDescriptors(count: number): Promise<void> {
+    const { descriptors } = this.program;
+    if (descriptors === undefined) throw new Skipped("file descriptors are counted in /proc");
+    await until(() => (this.program.descriptors ?? 0) >= count, `${count} file descriptors are open`, DEADLINE_MS);
+  }
+
   /** The canary has waited for an answer for no longer than this so far. */
   async canaryWaited(): Promise<number> {
     return this.#canary === undefined ? 0 : this.#surroundings.canaries.report(this.#canary);
@@ -247,6 +277,11 @@ export class Target {
     this.#ended = true;
   }
 
+  get death(): string | undefined {
+    const { exit, output } = this.program;
+    return exit === undefined || this.#ended ? undefined : `a server ended: ${exit.code ?? exit.signal}\n${output}`;
+  }
+
   /** A case that takes the loop itself lets the canary begin anew. */
   async freshCanary(): Promise<void> {
     const { canaries } = this.#surroundings;
@@ -254,16 +289,21 @@ export class Target {
     this.#canary = await canaries.watch(this.port, this.program.pid);
   }
 
-  async finish(): Promise<void> {
+  /** Without the case's peers connections, replies and timers are back where they were. */
+  async balances(): Promise<void> {
     for (const wire of this.#wires) wire.destroy();
-    const { program } = this;
-    if (this.#ended) return;
-    assert.ok(program.lives, `the process lives\n${program.output}`);
     const baseline = this.#balance ?? { connections: 0, pendingReplies: 0, timers: 0 };
     const isBack = ({ connections, pendingReplies, timers }: Balance): boolean =>
       connections === 0 && pendingReplies === 0 && timers <= baseline.timers;
     const what = `connections, replies and timers are back at ${JSON.stringify(baseline)}`;
-    await program.until((lab) => lab.balance, isBack, what, BACK_MS);
+    await this.program.until((lab) => lab.balance, isBack, what, BACK_MS);
+  }
+
+  async settle(): Promise<void> {
+    const { program } = this;
+    if (this.#ended) return;
+    assert.ok(program.lives, `the process lives\n${program.output}`);
+    await this.balances();
     const { canaries, canaryMs } = this.#surroundings;
     const sockets = this.#sockets;
     if (sockets !== undefined) {
@@ -276,8 +316,11 @@ export class Target {
     await this.run(async (lab) => lab.server.close());
     const violations = await this.run((lab) => lab.violations);
     assert.deepEqual(violations, []);
-    assert.deepEqual(await program.exited(), { code: 0, signal: null });
-    assert.deepEqual(program.unhandled, []);
+  }
+
+  async end(): Promise<void> {
+    if (!this.#ended) assert.deepEqual(await this.program.exited(), { code: 0, signal: null });
+    assert.deepEqual(this.program.unhandled, []);
   }
 
   async dispose(): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { DEADLINE_MS, within } from "@ezez-ws/conformance";
 import { build } from "esbuild";
@@ -93,6 +93,11 @@ export class Program<TLab> {
     return this.#child.pid ?? 0;
   }
 
+  /** How it ended. */
+  get exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined {
+    return this.#exit;
+  }
+
   /** It lives. */
   get lives(): boolean {
     return this.#exit === undefined;
@@ -157,6 +162,15 @@ export class Program<TLab> {
     try {
       const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"));
       return Number(line?.[1]) * 1024;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How many file descriptors the process has open; undefined where there is no /proc. */
+  get descriptors(): number | undefined {
+    try {
+      return readdirSync(`/proc/${this.pid}/fd`).length;
     } catch {
       return undefined;
     }

@@ -4,8 +4,7 @@ import type { Capabilities } from "@ezez-ws/conformance/row";
 import { Arena, type Surroundings } from "./arena.js";
 import { Canaries } from "./canaries.js";
 import { CanaryWaited, type Case, Skipped } from "./case.js";
-import { client } from "./cases/client.js";
-import { SERVER_CASES } from "./cases/index.js";
+import { casesOf } from "./cases/index.js";
 import type { Outcome, Report } from "./outcome.js";
 import type { Lab } from "./program/lab.js";
 import { Program } from "./program.js";
@@ -26,54 +25,74 @@ const tell = (report: Report): void => {
   process.send?.(report);
 };
 
-/** The machine is one row's at a time; resolves when it is this one's. */
+// Cases that wait for the machine, in order.
+const waiting: (() => void)[] = [];
+process.on("message", () => waiting.shift()?.());
+
+/** The machine is one case's at a time, of all rows; resolves when it is this one's. */
 const machine = (): Promise<void> => {
-  const granted = new Promise<void>((resolve) => process.once("message", () => resolve()));
+  const granted = new Promise<void>((resolve) => waiting.push(resolve));
   tell({ wants: "machine" });
   return granted;
 };
 
-const attempt = async (one: Case, surroundings: Surroundings): Promise<Outcome> => {
+/** `onSettled`: from then on it only waits for its processes to end. */
+const attempt = async (one: Case, surroundings: Surroundings, onSettled: () => void): Promise<Outcome> => {
   const { number, run, pace } = one;
-  if (pace === "busy") await machine();
+  const isAlone = pace === "busy";
+  if (isAlone) await machine();
+  let isSettled = false;
+  const settled = (): void => {
+    if (isSettled) return;
+    isSettled = true;
+    if (isAlone) tell({ wants: "nothing" });
+    onSettled();
+  };
   const start = performance.now();
   const milliseconds = (): number => Math.round(performance.now() - start);
   const arena = new Arena(surroundings);
   try {
-    const all = run(arena).then(() => arena.finish());
-    await within(all, "the end of the case", CASE_MS);
+    await within(
+      run(arena).then(() => arena.settle()),
+      "the end of the case",
+      CASE_MS,
+    );
+    settled();
+    await arena.end();
     const { differing, canaryMs } = arena;
     return { number, result: "pass", differs: [...differing], canaryMs, milliseconds: milliseconds() };
   } catch (error) {
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (error instanceof CanaryWaited && pace !== "busy") throw error;
+    const why = [error instanceof Error ? (error.stack ?? error.message) : String(error), ...arena.dead].join("\n");
+    if (error instanceof CanaryWaited && !isAlone) throw error;
     if (error instanceof Skipped) return { number, result: "skip", why: error.message, milliseconds: milliseconds() };
     return { number, result: "fail", why, milliseconds: milliseconds() };
   } finally {
     await arena.dispose();
-    if (pace === "busy") tell({ wants: "nothing" });
+    settled();
   }
 };
 
-const runCase = async (one: Case, surroundings: Surroundings): Promise<Outcome> => {
-  try {
-    return await attempt(one, surroundings);
-  } catch (error) {
+const runCase = async (one: Case, surroundings: Surroundings, onSettled: () => void): Promise<void> => {
+  const outcome = await attempt(one, surroundings, onSettled).catch((error) => {
     // Once more, with nothing else of ours that takes the machine.
     console.log(`again ${surroundings.row.name} ${one.number}: ${error}`);
-    return attempt({ ...one, pace: "busy" }, surroundings);
-  }
+    return attempt({ ...one, pace: "busy" }, surroundings, onSettled);
+  });
+  tell({ outcome });
 };
 
 const runAll = async (cases: readonly Case[], surroundings: Surroundings): Promise<void> => {
   const pool = async (pace: Case["pace"], together: number): Promise<void> => {
     const left = cases.filter((one) => one.pace === pace);
+    const ends: Promise<void>[] = [];
     const worker = async (): Promise<void> => {
-      for (let one = left.shift(); one !== undefined; one = left.shift()) {
-        tell({ outcome: await runCase(one, surroundings) });
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const one = next;
+        await new Promise<void>((resolve) => ends.push(runCase(one, surroundings, resolve)));
       }
     };
     await Promise.all(Array.from({ length: together }, worker));
+    await Promise.all(ends);
   };
   await Promise.all([pool("waits", TOGETHER.waits), pool(undefined, TOGETHER.plain), pool("busy", TOGETHER.busy)]);
 };
@@ -101,9 +120,7 @@ const main = async ({ row: name, seed, canaryMs, only }: RowSettings): Promise<v
     return;
   }
   const canaries = new Canaries();
-  const cases = (row.isClient ? client : SERVER_CASES).filter(
-    ({ number }) => only.length === 0 || only.includes(number),
-  );
+  const cases = casesOf(row).filter(({ number }) => only.length === 0 || only.includes(number));
   const facts = { ...STANDARD, ...capabilities, ...row.facts };
   await runAll(cases, { row, facts, canaries, canaryMs, seed });
   canaries.stop();

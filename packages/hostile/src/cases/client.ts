@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "@ezez-ws/conformance";
-import { frame, Opcode, type Peer, RawServer } from "../../../client/test/raw-server.js";
-import type { Arena } from "../arena.js";
+import { encode, frame, Opcode, type Peer, RawServer } from "../../../client/test/raw-server.js";
+import { type Arena, MARGIN_MS } from "../arena.js";
 import type { Case } from "../case.js";
 import type { ClientLab } from "../program/client-lab.js";
 import type { Program } from "../program.js";
@@ -55,13 +55,19 @@ export const client: readonly Case[] = [
         await called(program, "onAuthOk");
         await program.run((lab) => lab.client.send("question", [], () => undefined));
         relay.blackHole();
+        const start = performance.now();
         await called(program, "onDisconnect");
+        const took = performance.now() - start;
+        assert.ok(took > 900 && took < 3000 + MARGIN_MS, `after ${took} ms`);
         const seen = await program.run((lab) => [
           lab.given("onDisconnect"),
           lab.errors,
           lab.client.awaitingRepliesCount,
         ]);
         assert.deepEqual(seen, [[[1006, ""]], ["HEARTBEAT_LOST"], 0]);
+        relay.heal();
+        await (await server.nextPeer()).accept();
+        await called(program, "onAuthOk", 2);
       } finally {
         relay.stop();
       }
@@ -100,7 +106,7 @@ export const client: readonly Case[] = [
               client.close();
             }
           }
-          return { closedIn: [...new Set(opened)], sockets: lab.sockets };
+          return { closedIn: [...new Set(opened)], sockets: lab.attempts.length };
         },
         { url: server.url, states },
       );
@@ -116,14 +122,14 @@ export const client: readonly Case[] = [
       );
       await pause(1500);
       assert.ok(sockets >= 500);
-      assert.equal(await program.run((lab) => lab.sockets), sockets);
+      assert.equal(await program.run((lab) => lab.attempts.length), sockets);
       void accepting;
     }),
   },
   {
     number: 64,
-    title: "A server with 2,000 clients is killed and comes back: all come back, and not in step",
-    pace: "busy",
+    title:
+      "A server with 2,000 clients is killed and comes back 12 s later: all come back, and not in step",
     run: async (arena) => {
       const count = 2000;
       const first = await arena.serve();
@@ -131,39 +137,26 @@ export const client: readonly Case[] = [
       const { port } = first;
       await program.run(
         (lab, { url, count }: { url: string; count: number }) => {
-          const attempts: number[] = [];
-          lab.kept.set("attempts", attempts);
-          const note = (): void => void attempts.push(performance.now());
-          for (let i = 0; i < count; i++) {
-            lab.connect(
-              url,
-              {},
-              { onConnect: note, onError: ({ code }) => void (code === "CONNECT_FAILED" && note()) },
-            );
-          }
+          for (let i = 0; i < count; i++) lab.connect(url);
         },
         { url: `ws://127.0.0.1:${port}/`, count },
       );
       await first.called("onAuthOk", count, 60_000);
-      await program.run((lab) => void lab.kept.set("killed", performance.now()));
       first.ended();
       await first.program.kill();
-      await pause(5000);
+      await pause(12_000);
       const second = await arena.serve({ port });
+      await program.run((lab) => void lab.kept.set("back", performance.now()));
       await second.called("onAuthOk", count, 60_000);
-      const since = await program.run((lab) =>
-        (lab.kept.get("attempts") as number[])
-          .map((at) => at - (lab.kept.get("killed") as number))
-          .filter((at) => at > 0),
-      );
-      // In the first second each has tried once or twice. Then no 100 ms hold the attempts of half of them.
-      const windows = new Map<number, number>();
-      for (const at of since) {
-        const window = Math.floor(at / 100);
-        if (at > 1000) windows.set(window, (windows.get(window) ?? 0) + 1);
+      const since = await program.run((lab) => lab.attempts.map((at) => at - (lab.kept.get("back") as number)));
+      const bySecond = new Map<number, number>();
+      for (const at of since.filter((at) => at > 1000)) {
+        const second = Math.floor(at / 1000);
+        bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
       }
-      const most = Math.max(...windows.values());
-      assert.ok(most < count * 0.5, `${most} attempts within 100 ms`);
+      const most = Math.max(...bySecond.values());
+      // 15 % where nothing else runs; beside other cases the loop of the clients waits for the processor as well.
+      assert.ok(most <= count * 0.4, `${most} attempts within a second`);
       await program.run((lab) => {
         for (const client of lab.clients) client.close();
       });
@@ -296,7 +289,7 @@ export const client: readonly Case[] = [
     number: 68,
     title:
       "A server that sends bad bytes, auth-ok twice or too early, 200 MB, bad compression: each an `onError`, and the client lives",
-    run: against(async (server, program) => {
+    run: against(async (server, program, arena) => {
       await setRandom(program, 0);
       await program.run((lab, url: string) => void lab.connect(url), server.url);
       const huge = Buffer.alloc(10);
@@ -318,13 +311,24 @@ export const client: readonly Case[] = [
         await called(program, "onError", index + 1);
         await called(program, "onDisconnect", index + 1);
       }
-      const last = await server.nextPeer();
-      // In the same bytes as the upgrade, before the client can have asked.
-      last.send("ezez-ws::auth-ok");
-      await called(program, "onDisconnect", attacks.length + 1).catch(() => undefined);
-      assert.equal(program.lives, true);
       const expected = ["MALFORMED_MESSAGE", "RESERVED_EVENT", ...Array(4).fill("TRANSPORT_ERROR")];
-      assert.deepEqual((await program.run((lab) => lab.errors)).slice(0, 6), expected);
+      assert.deepEqual(await program.run((lab) => lab.errors), expected);
+      // In one segment with the upgrade, while the key is still being made.
+      const undecided = await arena.client();
+      server.handshake = (socket, _request, upgrade) => {
+        socket.cork();
+        upgrade();
+        socket.write(frame(Opcode.binary, encode("ezez-ws::auth-ok")));
+        socket.uncork();
+      };
+      // Away from the client that has gone through it all and goes on.
+      await (await server.nextPeer()).accept();
+      await called(program, "onAuthOk", attacks.length + 1);
+      await undecided.run((lab, url: string) => {
+        lab.connect(url, { auth: () => new Promise<string>(() => undefined) });
+      }, server.url);
+      await called(undecided, "onError");
+      assert.deepEqual(await undecided.run((lab) => [lab.errors, lab.given("onAuthOk")]), [["RESERVED_EVENT"], []]);
     }),
   },
   {

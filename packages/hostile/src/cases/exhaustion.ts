@@ -8,6 +8,9 @@ import { percentile } from "../percentile.js";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** File descriptors, in the case without any left. */
+const LIMIT = 128;
+
 const latencies = async (count: number, ask: () => Promise<unknown>): Promise<number[]> => {
   const took: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -25,7 +28,7 @@ export const exhaustion: readonly Case[] = [
     title: "Twice 2,500 sockets that never authenticate are gone after `authTimeoutMs`, and so is their memory",
     pace: "busy",
     run: async (arena) => {
-      const server = await arena.serve({ authTimeoutMs: 4000 });
+      const server = await arena.serve({ authTimeoutMs: 3000 });
       const attack = async (count: number): Promise<number> => {
         const before = await server.run((lab) => lab.count("onDisconnect"));
         const wires = await server.many(count, () => server.open());
@@ -93,7 +96,7 @@ export const exhaustion: readonly Case[] = [
     title: "No file descriptor is left: those who are connected are served, and others again once there are some",
     pace: "waits",
     run: async (arena) => {
-      const server = await arena.serve({}, undefined, { shell: "ulimit -n 128" });
+      const server = await arena.serve({}, undefined, { shell: `ulimit -n ${LIMIT}` });
       const served = await server.authenticated();
       const sockets: Socket[] = [];
       const wires: Wire[] = [];
@@ -103,7 +106,8 @@ export const exhaustion: readonly Case[] = [
         sockets.push(socket);
       }
       try {
-        await new Promise((resolve) => setTimeout(resolve, 1000));
+        // All but the few that the process keeps to itself.
+        await server.usesDescriptors(LIMIT - 8);
         for (let i = 0; i < 10; i++) assert.equal(await server.echo(served, i), i);
       } finally {
         for (const socket of sockets) socket.destroy();

@@ -84,7 +84,7 @@ export const framing: readonly Case[] = [
           assert.ok(codes.includes(ending.code as never), `closed with ${ending.code}`);
         }
       });
-      assert.ok(grown < 32 * MiB, `grew by ${grown}`);
+      assert.ok(grown < 8 * MiB, `grew by ${grown}`);
       assert.deepEqual(await server.messages(), []);
     },
   },
@@ -112,7 +112,7 @@ export const framing: readonly Case[] = [
         if (arena.capability("limitsFragments")) assert.equal((await wire.closed()).code, 1008);
         else await server.called("onMessage", 2, 15_000);
       });
-      assert.ok(grown < 32 * MiB, `grew by ${grown}`);
+      assert.ok(grown < 8 * MiB, `grew by ${grown}`);
       assert.deepEqual((await server.messages())[0], ["small", "fragments 😀"]);
     },
   },

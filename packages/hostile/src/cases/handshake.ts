@@ -86,11 +86,11 @@ export const handshake: readonly Case[] = [
   {
     number: 4,
     title:
-      "2,000 headers, one of 64 KiB, a subprotocol of 8 KiB of spaces: an HTTP error, the end, or a proper upgrade",
+      "2,000 headers, one of 64 KiB, a subprotocol of 32 KiB of spaces: an HTTP error, the end, or a proper upgrade",
     run: async (arena) => {
       const server = await arena.serve();
       const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`X-${i}`, "v"]));
-      const spaces = { "Sec-WebSocket-Protocol": `a${" ".repeat(8 * KiB)}b` };
+      const spaces = { "Sec-WebSocket-Protocol": `a${" ".repeat(32 * KiB)}b` };
       for (const headers of [many, { "X-Large": "v".repeat(64 * KiB) }, spaces]) {
         const status = await statusOf(server.port, upgradeRequest(server.port, { headers }));
         assert.ok(status === "ended" || status === 101 || status >= 400, `${status}`);
@@ -119,7 +119,11 @@ export const handshake: readonly Case[] = [
       }, 1000);
       try {
         await server.answersOthers();
-        if (!arena.capability("endsSlowRequests")) return;
+        if (!arena.capability("endsSlowRequests")) {
+          await new Promise((resolve) => setTimeout(resolve, 20_000));
+          assert.equal(left, sockets.length);
+          return;
+        }
         while (left > 0 && performance.now() - start < 45_000) await new Promise((resolve) => setTimeout(resolve, 100));
         assert.equal(left, 0);
         await server.answersOthers();
@@ -179,7 +183,11 @@ export const handshake: readonly Case[] = [
       }
       await server.answersOthers();
       assert.equal(await server.run((lab) => lab.count("onAuthRequest")), 2);
-      if (!arena.capability("freesPendingUpgrades")) server.ended();
+      // A process whose sockets stay does not end by itself.
+      if (!arena.capability("freesPendingUpgrades")) {
+        await server.balances();
+        server.ended();
+      }
     },
   },
   {

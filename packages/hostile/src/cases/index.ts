@@ -1,4 +1,5 @@
 import type { Case } from "../case.js";
+import type { Row } from "../row.js";
 import { auth } from "./auth.js";
 import { client } from "./client.js";
 import { clock } from "./clock.js";
@@ -28,7 +29,10 @@ const SERVER_GROUPS = {
   "Failures of the application": failures,
 };
 
-export const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
+const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
+
+/** What is played on a row. */
+export const casesOf = ({ isClient }: Row): readonly Case[] => (isClient === true ? client : SERVER_CASES);
 
 /** The cases by what they attack. */
 export const GROUPS: Readonly<Record<string, readonly Case[]>> = { ...SERVER_GROUPS, "The client": client };

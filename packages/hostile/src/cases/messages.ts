@@ -69,12 +69,14 @@ export const messages: readonly Case[] = [
       const server = await arena.serve();
       const all = Object.values(MALFORMED);
       assert.equal(all[0]?.toString(), "-5f\0");
+      const longest = server.longestBlockUntilLeft(all.length);
       for (const bytes of all) {
         const wire = await server.authenticated();
         wire.binary(bytes);
         assert.equal((await wire.closed()).code, 1002, bytes.subarray(0, 40).toString());
       }
       await server.called("onDisconnect", all.length);
+      assert.ok((await longest) < 50, `the loop was kept for ${await longest} ms`);
       assert.deepEqual(await server.errors(), Array(all.length).fill("MALFORMED_MESSAGE"));
       assert.deepEqual(await server.messages(), []);
     },

@@ -4,18 +4,23 @@ import type { Target } from "../arena.js";
 import type { Case } from "../case.js";
 import type { Lab, Setting } from "../program/lab.js";
 
+/** The longest that refusing a message may keep the loop. */
+const BLOCK_MS = 50;
+
 /** A message whose only argument is this typed JSON, right or wrong. */
 const json = (text: string, eventName = "value"): Buffer =>
   Buffer.concat([part("f", eventName), part("j", '"n:1"'), part("j", '"l:"'), part("j", text)]);
 
-/** Each of these closes the connection that sends it with 1002. */
-const refused = async (server: Target, texts: readonly string[]): Promise<void> => {
+/** Each of these closes the connection that sends it with 1002. Gives how long the loop was kept for one at the most. */
+const refused = async (server: Target, texts: readonly string[]): Promise<number> => {
+  const longest = server.longestBlockUntilLeft(texts.length);
   for (const text of texts) {
     const wire = await server.authenticated();
     wire.binary(json(text));
     assert.equal((await wire.closed()).code, 1002, text.slice(0, 60));
   }
   await server.called("onDisconnect", texts.length);
+  return longest;
 };
 
 export const values: readonly Case[] = [
@@ -114,13 +119,14 @@ export const values: readonly Case[] = [
     run: async (arena) => {
       const server = await arena.serve();
       const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
-      await refused(server, [
+      const longest = await refused(server, [
         nested(257),
         nested(5000),
         nested(500_000),
         "[".repeat(1_000_000),
         '{"a":'.repeat(150_000),
       ]);
+      assert.ok(longest < BLOCK_MS, `the loop was kept for ${longest} ms`);
       const wire = await server.authenticated();
       wire.binary(json(nested(256)));
       await server.called("onMessage");

@@ -11,11 +11,11 @@ export class ClientLab {
   /** Calls of callbacks: the name, and the parameters. */
   readonly calls: (readonly [name: keyof ClientCallbacks<AnyEvents>, ...parameters: unknown[]])[] = [];
   readonly kept = new Map<string, unknown>();
-  /** TCP connections that the process has begun. */
-  sockets = 0;
+  /** When the process began each of its TCP connections. */
+  readonly attempts: number[] = [];
 
   constructor() {
-    subscribe("net.client.socket", () => this.sockets++);
+    subscribe("net.client.socket", () => this.attempts.push(performance.now()));
   }
 
   connect(
