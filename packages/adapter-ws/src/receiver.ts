@@ -17,27 +17,30 @@ export const guardReceiver = (webSocket: WebSocket): void => {
   // Bun's ws has null in its place.
   if (receiver === undefined || receiver === null) return;
   const write = receiver._write;
+  let fragments: Buffer[] | undefined;
+  let owned = 0;
   receiver._write = function (this: Receiver, chunk, encoding, callback) {
     if (this.errored !== null) {
       callback();
       return;
     }
     write.call(this, chunk, encoding, callback);
-    if (this._fragments !== undefined) own(this._fragments);
+    // Each message has an array of its own. What its receiver defers is in it only at the next chunk.
+    if (this._fragments !== fragments) owned = 0;
+    fragments = this._fragments;
+    for (; fragments !== undefined && owned < fragments.length; owned++) own(fragments, owned);
   };
 };
 
 /**
  * A fragment of one byte is a view of all that was read with it, 64 KiB, which pings can make up: 1,024 of them would hold
- * 64 MiB. Copies those that hold far more than themselves, from the last back to what was here before.
+ * 64 MiB. Copies one that holds far more than itself.
  */
-const own = (fragments: Buffer[]): void => {
-  for (let i = fragments.length - 1; i >= 0; i--) {
-    const fragment = fragments[i];
-    if (fragment === undefined || fragment.buffer.byteLength <= 2 * fragment.length) return;
-    // Not of Buffer's pool, which would be held in its turn.
-    const copy = Buffer.allocUnsafeSlow(fragment.length);
-    fragment.copy(copy);
-    fragments[i] = copy;
-  }
+const own = (fragments: Buffer[], index: number): void => {
+  const fragment = fragments[index];
+  if (fragment === undefined || fragment.buffer.byteLength <= 2 * fragment.length) return;
+  // Not of Buffer's pool, which would be held in its turn.
+  const copy = Buffer.allocUnsafeSlow(fragment.length);
+  fragment.copy(copy);
+  fragments[index] = copy;
 };
