@@ -254,6 +254,7 @@ class Connection implements Socket<BunSocket> {
   readonly #compress: boolean;
   /** Messages may wait, and not only what the runtime sends by itself. */
   #hasSent = false;
+  #settles = false;
 
   constructor(
     readonly raw: BunSocket,
@@ -275,7 +276,11 @@ class Connection implements Socket<BunSocket> {
   }
 
   pinged(byteLength: number): void {
-    this.#settle();
+    // Later: what this callback has sent Bun collects until its end, and does not count among what waits.
+    if (this.#hasSent && !this.#settles) {
+      this.#settles = true;
+      setImmediate(() => this.#settle());
+    }
     this.handler?.pinged(byteLength);
   }
 
@@ -305,6 +310,7 @@ class Connection implements Socket<BunSocket> {
   }
 
   #settle(): void {
+    this.#settles = false;
     if (this.bufferedAmount === 0) this.#hasSent = false;
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { encodeFrame, Opcode, requestHttp, until, Wire, within } from "@ezez-ws/conformance";
+import { encode, encodeFrame, Opcode, requestHttp, until, Wire, within } from "@ezez-ws/conformance";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 import { createServer, describeOnBun, portOf } from "./harness.js";
@@ -64,36 +64,40 @@ describeOnBun("a server of our own", () => {
     wire.destroy();
   });
 
-  it("calls onDrain where what a callback had sent waited at its end", async () => {
-    let drains = 0;
-    let answered = 0;
-    const { server } = createServer(
-      { port: 0, host: "127.0.0.1", maxBackpressure: 2 ** 30 },
-      {
-        onMessage: (client) => {
-          // Fits into what Bun collects until a callback returns.
-          client.send("echo", [new Uint8Array(12 * 1024)]);
-          answered++;
+  const behind = { nothing: Buffer.alloc(0), "a ping": encodeFrame(Opcode.ping, Buffer.alloc(0)) };
+  it.each(Object.entries(behind))(
+    "calls onDrain where what a callback had sent waited at its end, %s behind it",
+    async (_what, bytes) => {
+      let drains = 0;
+      let answered = 0;
+      const { server } = createServer(
+        { port: 0, host: "127.0.0.1", maxBackpressure: 2 ** 30 },
+        {
+          onMessage: (client) => {
+            // Fits into what Bun collects until a callback returns.
+            client.send("echo", [new Uint8Array(12 * 1024)]);
+            answered++;
+          },
+          onDrain: () => drains++,
         },
-        onDrain: () => drains++,
-      },
-    );
-    await server.start();
-    const wire = await Wire.authenticated(portOf(server));
-    const [client] = server.clients;
-    let asked = 0;
-    wire.pause();
-    while (client?.bufferedAmount === 0) {
-      wire.event("echo", 1);
-      asked++;
-      while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
-    }
-    wire.resume();
-    for (let i = 0; i < asked; i++) await wire.next();
-    await until(() => drains > 0, "onDrain");
-    expect(drains).toBe(1);
-    wire.destroy();
-  });
+      );
+      await server.start();
+      const wire = await Wire.authenticated(portOf(server));
+      const [client] = server.clients;
+      let asked = 0;
+      wire.pause();
+      while (client?.bufferedAmount === 0) {
+        wire.write(Buffer.concat([encodeFrame(Opcode.binary, encode("echo", ++asked, null, 1)), bytes]));
+        while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
+      }
+      wire.resume();
+      // Pongs come between them.
+      for (let read = 0; read < asked; ) if ((await wire.nextFrame()).opcode === Opcode.binary) read++;
+      await until(() => drains > 0, "onDrain");
+      expect(drains).toBe(1);
+      wire.destroy();
+    },
+  );
 
   it("tells nothing of a drain where only pongs waited", async () => {
     let drains = 0;

@@ -314,6 +314,7 @@ class Connection implements Socket<WebSocket<unknown>> {
   readonly #compress: boolean;
   /** Messages may wait, and not only what the runtime sends by itself. */
   #hasSent = false;
+  #settles = false;
 
   constructor(
     readonly raw: WebSocket<unknown>,
@@ -333,7 +334,11 @@ class Connection implements Socket<WebSocket<unknown>> {
   }
 
   pinged(byteLength: number): void {
-    this.#settle();
+    // Later: what this callback has sent uWS collects until its end, and does not count among what waits.
+    if (this.#hasSent && !this.#settles) {
+      this.#settles = true;
+      setImmediate(() => this.#settle());
+    }
     this.handler?.pinged(byteLength);
   }
 
@@ -365,6 +370,7 @@ class Connection implements Socket<WebSocket<unknown>> {
   }
 
   #settle(): void {
+    this.#settles = false;
     if (this.bufferedAmount === 0) this.#hasSent = false;
   }
 }

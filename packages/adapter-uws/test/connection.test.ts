@@ -212,28 +212,32 @@ describe("compression", () => {
   });
 });
 
-test("onDrain is called where what a callback had sent waited at its end", async () => {
-  let drains = 0;
-  const running = await start(
-    { maxBackpressure: 2 ** 30 },
-    { onMessage: (client) => void client.send("a", [ANSWER]), onDrain: () => drains++ },
-  );
-  const wire = await open(running.port);
-  const [client] = running.server.clients;
-  let asked = 0;
-  let answered = 0;
-  client?.on("a", () => void answered++);
-  wire.pause();
-  while (client?.bufferedAmount === 0) {
-    wire.event("a", Buffer.alloc(0));
-    asked++;
-    while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
-  }
-  wire.resume();
-  for (let i = 0; i < asked; i++) await wire.next();
-  await until(() => drains > 0, "onDrain");
-  expect(drains).toBe(1);
-});
+const behind = { nothing: Buffer.alloc(0), "a ping": encodeFrame(Opcode.ping, Buffer.alloc(0)) };
+test.each(Object.entries(behind))(
+  "onDrain is called where what a callback had sent waited at its end, %s behind it",
+  async (_what, bytes) => {
+    let drains = 0;
+    const running = await start(
+      { maxBackpressure: 2 ** 30 },
+      { onMessage: (client) => void client.send("a", [ANSWER]), onDrain: () => drains++ },
+    );
+    const wire = await open(running.port);
+    const [client] = running.server.clients;
+    let asked = 0;
+    let answered = 0;
+    client?.on("a", () => void answered++);
+    wire.pause();
+    while (client?.bufferedAmount === 0) {
+      wire.write(Buffer.concat([encodeFrame(Opcode.binary, encode("a", ++asked, null, Buffer.alloc(0))), bytes]));
+      while (answered < asked) await new Promise((resolve) => setImmediate(resolve));
+    }
+    wire.resume();
+    // Pongs come between them.
+    for (let read = 0; read < asked; ) if ((await wire.nextFrame()).opcode === Opcode.binary) read++;
+    await until(() => drains > 0, "onDrain");
+    expect(drains).toBe(1);
+  },
+);
 
 test("where only pongs waited, nothing is told of a drain", async () => {
   let drains = 0;
