@@ -184,7 +184,9 @@ const rows = Object.entries(messages).map(([name, bytes]) => {
   };
 });
 rows.sort((a, b) => b.longest - a.longest);
-console.log(`${"message".padEnd(52)}${"KiB".padStart(6)}${"median ms".padStart(12)}${"longest ms".padStart(12)}${"JSON.parse".padStart(12)}`);
+console.log(
+  `${"message".padEnd(52)}${"KiB".padStart(6)}${"median ms".padStart(12)}${"longest ms".padStart(12)}${"JSON.parse".padStart(12)}`,
+);
 for (const { name, KiB, median, longest, control } of rows) {
   const milliseconds = [median, longest, control].map((value) => (value?.toFixed(2) ?? "").padStart(12));
   console.log(name.padEnd(52) + String(KiB).padStart(6) + milliseconds.join(""));

@@ -225,14 +225,15 @@ const behavior = (
 ): WebSocketBehavior<UserData> => {
   const idleTimeout = idleTimeoutOf(heartbeatIntervalMs);
   const open = new Set<WebSocket<UserData>>();
+  // One of them.
+  let other: WebSocket<UserData> | undefined;
   let opened: WebSocket<UserData> | undefined;
   // Behind its callback cork() reads the state of the response, which after upgrade() is memory that was freed, and ends one
   // in thousands of sockets for what it finds there. Where another socket is corked it leaves that out; alone, as little as
   // possible happens meanwhile: https://github.com/uNetworking/uWebSockets/blob/master/src/HttpResponse.h
-  const cork = (response: HttpResponse, answer: () => void): void => {
-    const [other] = open;
-    if (other === undefined) response.cork(answer);
-    else other.cork(() => response.cork(answer));
+  const corkUpgrade = (response: HttpResponse, upgrade: () => void): void => {
+    if (other === undefined) response.cork(upgrade);
+    else other.cork(() => response.cork(upgrade));
   };
   return {
     compression,
@@ -262,9 +263,12 @@ const behavior = (
       });
       const admission = await acceptor.admit(handshake);
       if (aborted) return;
-      cork(response, () => {
-        if (!("accepted" in admission)) refuse(response, admission);
-        else response.upgrade<UserData>({ handshake }, key, admission.protocol ?? "", extensions, context);
+      if (!("accepted" in admission)) {
+        response.cork(() => refuse(response, admission));
+        return;
+      }
+      corkUpgrade(response, () => {
+        response.upgrade<UserData>({ handshake }, key, admission.protocol ?? "", extensions, context);
       });
       const webSocket = opened;
       opened = undefined;
@@ -275,6 +279,7 @@ const behavior = (
     },
     open: (webSocket) => {
       opened = webSocket;
+      other = webSocket;
       open.add(webSocket);
     },
     message: (webSocket, data, isBinary) => {
@@ -291,6 +296,7 @@ const behavior = (
     },
     close: (webSocket, code, message) => {
       open.delete(webSocket);
+      if (webSocket === other) [other] = open;
       if (webSocket === opened) opened = undefined;
       const { connection } = webSocket.getUserData();
       if (connection === undefined) return;

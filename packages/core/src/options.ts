@@ -82,10 +82,14 @@ export interface CommonOptions extends CodecOptions {
   maxMessagesPerSecond?: number | undefined;
   /**
    * Origins that may connect, exactly as browsers send them, or a predicate; others get HTTP 403. A request without
-   * `Origin` comes from no browser: it passes a list, and the predicate sees `undefined`. @defaultValue any
+   * `Origin` comes from no browser: it passes a list, and the predicate sees `undefined`. Where that throws, or gives a
+   * promise, HTTP 500 and `CALLBACK_FAILED`. @defaultValue any
    */
   allowedOrigins?: readonly string[] | ((origin: string | undefined) => boolean) | undefined;
-  /** Chooses one of the offered subprotocols, or none with `false`. @defaultValue the first that is offered */
+  /**
+   * Chooses one of the offered subprotocols, or none with `false`. Where it throws, or gives a promise, HTTP 500 and
+   * `CALLBACK_FAILED`. @defaultValue the first that is offered
+   */
   handleProtocols?: false | ((protocols: ReadonlySet<string>, request: Handshake) => string | false) | undefined;
 }
 

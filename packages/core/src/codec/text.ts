@@ -13,7 +13,8 @@ export const byteLengthOf = (text: string): number => encoder.encode(text).lengt
 /** Writes a text as UTF-8 and returns where it ends. The target must have room: three bytes for each unit. */
 export const writeText = (text: string, target: Uint8Array, start: number): number => {
   if (text.length <= SHORT) {
-    // Not up to the NaN behind its end, which would make the units doubles to the engine: a quarter of the time on V8, a third on JavaScriptCore.
+    // Not up to the NaN behind its end, which would make the units doubles to the engine: a small message would take 0.3 us
+    // to encode instead of 0.2 on V8, and on JavaScriptCore.
     let i = 0;
     for (; i < text.length; i++) {
       const unit = text.charCodeAt(i);

@@ -111,6 +111,8 @@ export const replies: readonly Case[] = [
           }),
         count,
       );
+      // Where the case fails before it asks.
+      longest.catch(() => undefined);
       for (let i = count - 1; i >= 0; i--) {
         wire.reply(first + i, "answer", i);
         if (i % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));

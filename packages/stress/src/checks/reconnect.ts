@@ -14,6 +14,7 @@ const DOWN_MS = 12_000;
 const BACK_MS = 30_000;
 const CONNECT_MS = 60_000;
 /** Of the attempts that succeed, once the first second of the server is over. */
+const MOST_IN_THE_FIRST = 0.3;
 const MOST_IN_A_SECOND = 0.15;
 const MOST_MEMORY = 1.3;
 
@@ -58,6 +59,7 @@ export const checkReconnect = async (adapter: AdapterName, count: number): Promi
     const after = await readLevels(server);
 
     const times = [...attempts.values()].map((at) => (at - start) / 1000).sort((a, b) => a - b);
+    const first = times.filter((time) => time < 1).length / count;
     const most = mostInASecond(times.filter((time) => time >= 1)) / count;
     const memory = after.rssBytes / before.rssBytes;
     return [
@@ -66,6 +68,11 @@ export const checkReconnect = async (adapter: AdapterName, count: number): Promi
         `after a restart all are back within ${BACK_MS / 1000} s`,
         back && after.connections === count,
         `${after.connections} after ${seconds.toFixed(1)} s`,
+      ),
+      check(
+        `in the first second no more than ${MOST_IN_THE_FIRST * 100} % of all come back`,
+        first <= MOST_IN_THE_FIRST,
+        `${(first * 100).toFixed(1)} %`,
       ),
       check(
         `after the first second no other has more than ${MOST_IN_A_SECOND * 100} % of the attempts that succeed`,
