@@ -135,19 +135,20 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket>): WsListener => {
     connect(webSocket, request, direct.has(request), acceptor),
   );
 
-  // Sockets of requests that the core has not decided on. ws does not know them yet, nor does the HTTP server any more.
-  const undecided = new Set<Duplex>();
+  // Sockets that are no WebSocket yet, or are being refused. ws does not know them yet, nor does the HTTP server any more.
+  const pending = new Set<Duplex>();
   const admit = async (...[request, socket, head]: Parameters<UpgradeListener>): Promise<void> => {
     // A socket without a listener for its errors ends the process: https://nodejs.org/api/http.html#event-upgrade_1
     socket.on("error", ignore);
+    const forget = (): void => void pending.delete(socket);
+    pending.add(socket);
+    socket.once("close", forget);
     // ws takes version 8 as well, whose clients name their origin in another header.
     if (request.headers["sec-websocket-version"] !== "13") {
       answer(request, socket as NetSocket, WRONG_VERSION);
       return;
     }
-    undecided.add(socket);
     const admission = await acceptor.admit(handshakeOf(request));
-    undecided.delete(socket);
     if (socket.destroyed) return;
     if (!("accepted" in admission)) {
       answer(request, socket as NetSocket, admission);
@@ -157,7 +158,11 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket>): WsListener => {
     // Not where the user wraps the network socket, or what ws sends.
     if (socket === request.socket && wsOptions.WebSocket === undefined) direct.add(request);
     socket.off("error", ignore);
-    wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
+    wss.handleUpgrade(request, socket, head, (webSocket) => {
+      forget();
+      socket.off("close", forget);
+      wss.emit("connection", webSocket, request);
+    });
   };
   const upgrade: UpgradeListener = (request, socket, head) => {
     // ws throws where a second server has taken the same socket over, say.
@@ -186,8 +191,8 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket>): WsListener => {
     stop: async () => {
       theirs?.off("upgrade", onTheirUpgrade);
       wss.close();
-      // Their onUpgrade may never settle.
-      for (const socket of undecided) socket.destroy();
+      // Their onUpgrade, or a verifyClient, may never settle; a peer may never read why it is refused.
+      for (const socket of pending) socket.destroy();
       if (ours?.listening !== true) return;
       const closed = new Promise<void>((resolve) => ours.close(() => resolve()));
       // Requests that are no WebSocket yet; upgraded sockets are not among them.

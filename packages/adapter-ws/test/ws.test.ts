@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
-import { decode, encode, Opcode, until, Wire } from "@ezez-ws/conformance";
+import { decode, encode, Opcode, until, Wire, within } from "@ezez-ws/conformance";
 import { EZEZError } from "@ezez-ws/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
@@ -216,5 +216,39 @@ describe("errors", () => {
     const wire = await Wire.authenticated(port);
     wire.event("ask", "x");
     expect((await wire.next()).at(-1)).toBe("x");
+  });
+});
+
+describe("close() ends what is no WebSocket yet", () => {
+  const closed = (server: { close(options: { timeoutMs: number }): Promise<void> }): Promise<void> =>
+    within(server.close({ timeoutMs: 300 }), "the close");
+
+  it("whose verifyClient never calls back", async () => {
+    let asked = false;
+    const { server, port } = await start({
+      ...where,
+      verifyClient: (_info: unknown, _verified: unknown) => {
+        asked = true;
+      },
+    });
+    const wire = new Wire(port);
+    await until(() => asked, "verifyClient");
+    await closed(server);
+    await wire.gone();
+  });
+
+  it("who does not read why it is refused", async () => {
+    let asked = false;
+    const { server, port } = await start(where, {
+      onUpgrade: () => {
+        asked = true;
+        return { status: 403, body: "x".repeat(16 * 1024 * 1024) };
+      },
+    });
+    const wire = new Wire(port);
+    wire.pause();
+    await until(() => asked, "onUpgrade");
+    await closed(server);
+    wire.destroy();
   });
 });
