@@ -9,6 +9,7 @@ import type {
 } from "uWebSockets.js";
 import { STATUS_CODES } from "node:http";
 import { isIPv6, SocketAddress } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   type Acceptor,
   type Callbacks,
@@ -157,6 +158,15 @@ const BAD_REQUEST: Refusal = { status: 400, headers: { "sec-websocket-version": 
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
+/**
+ * Whether it asks for an upgrade (RFC 9110 section 7.8). uWS takes a first Connection header of five characters for "close",
+ * and then may end the socket, and with it the process, while it is upgraded.
+ */
+const asksForUpgrade = (request: HttpRequest, { headers }: Handshake): boolean =>
+  request.getHeader("upgrade") !== "" &&
+  request.getHeader("connection").length !== "close".length &&
+  /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get("connection") ?? "");
+
 /** Whether it keeps to RFC 6455 section 4.2.1; uWS looks at nothing but the key's length. */
 const isWellFormed = (request: HttpRequest): boolean =>
   request.getHeader("upgrade").toLowerCase() === "websocket" &&
@@ -247,7 +257,7 @@ const behavior = (
     upgrade: async (response, request, context) => {
       // After the first await the request is gone.
       const handshake = handshakeOf(response, request);
-      if (!acceptor.serves(handshake.url) || request.getHeader("upgrade") === "") {
+      if (!acceptor.serves(handshake.url) || !asksForUpgrade(request, handshake)) {
         request.setYield(true);
         return;
       }
@@ -261,7 +271,11 @@ const behavior = (
       response.onAborted(() => {
         aborted = true;
       });
-      const admission = await acceptor.admit(handshake);
+      const decision = acceptor.admit(handshake);
+      const admission = await decision;
+      // Not while uWS reads another request, which may have settled it: it takes what is upgraded then for that request's own
+      // socket, and ends the process.
+      if (decision instanceof Promise) await turn();
       if (aborted) return;
       if (!("accepted" in admission)) {
         response.cork(() => refuse(response, admission));
@@ -309,6 +323,8 @@ const behavior = (
     },
   };
 };
+
+const encoder = new TextEncoder();
 
 // Not a literal of closures: they would cost every connection 400 bytes.
 class Connection implements Socket<WebSocket<unknown>> {
@@ -360,7 +376,8 @@ class Connection implements Socket<WebSocket<unknown>> {
     if (!this.isOpen) return;
     // It calls close() before it returns, and after it there is no terminating a peer that does not read: so not while
     // bytes are waiting.
-    const end = (): unknown => this.raw.end(code, reason);
+    // As bytes: of a string uWS writes lone surrogates as they are, which is no UTF-8.
+    const end = (): unknown => this.raw.end(code, encoder.encode(reason));
     if (this.bufferedAmount === 0) end();
     else this.end = end;
   }

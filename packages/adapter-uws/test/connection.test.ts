@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { encodeFrame, Opcode } from "../../conformance/src/frames.js";
 import { encode } from "../../conformance/src/messages.js";
 import { until, within } from "../../conformance/src/wait.js";
-import { Wire } from "../../conformance/src/wire.js";
+import { requestHttp, Wire } from "../../conformance/src/wire.js";
 import { open, start } from "./harness.js";
 
 const MESSAGE = new Uint8Array(64 * 1024);
@@ -275,3 +275,33 @@ test("peers whose upgrade waited are not ended while others leave", async () => 
     await Promise.all(wires.map((wire) => wire.closed()));
   }
 }, 60_000);
+
+test("an upgrade whose Connection header says close does not end the process", async () => {
+  const { port } = await start({}, { onUpgrade: async () => true });
+  await open(port);
+  // With more than uWS collects, which it writes while it upgrades, and with another socket open.
+  for (const protocol of ["a", "a".repeat(16_400)]) {
+    for (const connection of ["close", "xyzzy", ["close", "Upgrade"]]) {
+      const wire = new Wire(port, { headers: { Connection: connection, "Sec-WebSocket-Protocol": protocol } });
+      expect([400, 426]).toContain((await wire.response).status);
+      wire.destroy();
+    }
+  }
+  await open(port);
+});
+
+test("an upgrade that another request settles does not end the process", async () => {
+  const { server, port } = await start({}, { onUpgrade: ({ url }) => url !== "/waits" || waiting });
+  let accept: (value: boolean) => void = () => undefined;
+  const waiting = new Promise<boolean>((resolve) => {
+    accept = resolve;
+  });
+  server.app.get("/accept", (response) => {
+    accept(true);
+    response.end("accepted");
+  });
+  const wire = new Wire(port, { path: "/waits" });
+  onTestFinished(() => wire.destroy());
+  expect((await requestHttp(port, "GET /accept HTTP/1.1\r\nHost: a\r\n\r\n")).body).toBe("accepted");
+  await wire.authenticate();
+});

@@ -69,6 +69,13 @@ export const connection: Area = ({ it, row: { capabilities } }) => {
     }
   });
 
+  it("a lone surrogate in a reason is sent as U+FFFD", async (lab) => {
+    const running = await lab.start();
+    const { wire, client } = await running.pair();
+    client.disconnect(4000, "half of \ud83d");
+    expect(await wire.closed()).toEqual({ code: 4000, reason: "half of \ufffd" });
+  });
+
   it("disconnect throws at the caller for a reason over 123 bytes, and the connection goes on", async (lab) => {
     const running = await lab.start();
     const { client } = await running.pair();

@@ -63,6 +63,20 @@ export const handshake: Area = ({ it, row: { capabilities } }) => {
     });
   }
 
+  for (const connection of ["close", "keep-alive", "x-yz1", undefined]) {
+    it(`an upgrade whose Connection header is ${connection ?? "missing"} is refused, and becomes no connection`, async (lab) => {
+      const running = await lab.start();
+      const { status } = await running.upgradeAnswer({ headers: { Connection: connection } });
+      expect([400, 426]).toContain(status);
+      await running.answersOthers();
+    });
+  }
+
+  it("an upgrade among other tokens of its Connection header is one", async (lab) => {
+    const running = await lab.start();
+    await running.authenticated({ headers: { Connection: "keep-alive, Upgrade" } });
+  });
+
   it("an upgrade to something else than a WebSocket becomes no connection", async (lab) => {
     const running = await lab.start();
     const { status } = await running.upgradeAnswer({ headers: { Upgrade: "h2c" } });

@@ -91,7 +91,8 @@ const bind = (
     const handshake = createHandshake(url, headers, ADDRESS);
     const header = (name: string): string => handshake.headers.get(name) ?? "";
     const isGood = header("sec-websocket-version") === "13" && KEY.test(header("sec-websocket-key"));
-    if (header("upgrade").toLowerCase() !== "websocket") refuse(stream, acceptor.refuse(url));
+    const isAsked = /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(header("connection"));
+    if (!isAsked || header("upgrade").toLowerCase() !== "websocket") refuse(stream, acceptor.refuse(url));
     else if (!isGood) refuse(stream, { status: 400 });
     else void upgrade(stream, handshake, behindHead);
   };
