@@ -120,7 +120,8 @@ const bind = (options: Bound, acceptor: Acceptor<WebSocket<unknown>>): UwsListen
       app.any("/*", (response, request) => {
         const url = urlOf(request);
         // uWS takes for an upgrade only what has a key of 24 characters.
-        const isUpgrade = acceptor.serves(url) && request.getHeader("upgrade") !== "";
+        const isUpgrade =
+          acceptor.serves(url) && request.getHeader("upgrade") !== "" && UPGRADE.test(request.getHeader("connection"));
         refuse(response, isUpgrade ? BAD_REQUEST : acceptor.refuse(url));
       });
       listening = await listen(app, port, host);
@@ -158,6 +159,8 @@ const BAD_REQUEST: Refusal = { status: 400, headers: { "sec-websocket-version": 
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
+const UPGRADE = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
+
 /**
  * Whether it asks for an upgrade (RFC 9110 section 7.8). uWS takes a first Connection header of five characters for "close",
  * and then may end the socket, and with it the process, while it is upgraded.
@@ -165,7 +168,7 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const asksForUpgrade = (request: HttpRequest, { headers }: Handshake): boolean =>
   request.getHeader("upgrade") !== "" &&
   request.getHeader("connection").length !== "close".length &&
-  /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get("connection") ?? "");
+  UPGRADE.test(headers.get("connection") ?? "");
 
 /** Whether it keeps to RFC 6455 section 4.2.1; uWS looks at nothing but the key's length. */
 const isWellFormed = (request: HttpRequest): boolean =>
