@@ -82,14 +82,11 @@ export interface CommonOptions extends CodecOptions {
   maxMessagesPerSecond?: number | undefined;
   /**
    * Origins that may connect, exactly as browsers send them, or a predicate; others get HTTP 403. A request without
-   * `Origin` comes from no browser: it passes a list, and the predicate sees `undefined`. Where that throws, or gives a
-   * promise, HTTP 500 and `CALLBACK_FAILED`. @defaultValue any
+   * `Origin` comes from no browser: it passes a list, and the predicate sees `undefined`. Where that throws or gives a
+   * promise: HTTP 500, `CALLBACK_FAILED`. @defaultValue any
    */
   allowedOrigins?: readonly string[] | ((origin: string | undefined) => boolean) | undefined;
-  /**
-   * Chooses one of the offered subprotocols, or none with `false`. Where it throws, or gives a promise, HTTP 500 and
-   * `CALLBACK_FAILED`. @defaultValue the first that is offered
-   */
+  /** Chooses one of the offered subprotocols, or none with `false`; fails as a predicate above. @defaultValue the first offered */
   handleProtocols?: false | ((protocols: ReadonlySet<string>, request: Handshake) => string | false) | undefined;
 }
 

@@ -73,7 +73,7 @@ export interface Acceptor<TSocket = unknown> {
   serves(url: string): boolean;
   /** The answer to a request that is no upgrade, on a server of our own. */
   refuse(url: string): Refusal;
-  /** Whether to upgrade. Synchronous unless `onUpgrade` is not. Upgrade and `accept` without a further await. */
+  /** Whether to upgrade. Synchronous unless `onUpgrade` is not. Upgrade and `accept` at once, or where a runtime must, a turn later. */
   admit(handshake: Handshake): Admission | Promise<Admission>;
   /** A connection is open. */
   accept(socket: Socket<TSocket>, handshake: Handshake): SocketHandler;
