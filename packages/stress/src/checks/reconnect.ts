@@ -13,7 +13,7 @@ import { ServerProcess } from "../server-process.js";
 const DOWN_MS = 12_000;
 const BACK_MS = 30_000;
 const CONNECT_MS = 60_000;
-/** Of the attempts that succeed, once the first second of the server is over. */
+/** Of the attempts that succeed: in the first second of the server, and in any other. */
 const MOST_IN_THE_FIRST = 0.3;
 const MOST_IN_A_SECOND = 0.15;
 const MOST_MEMORY = 1.3;
