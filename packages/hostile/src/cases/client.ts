@@ -127,44 +127,6 @@ export const client: readonly Case[] = [
     }),
   },
   {
-    number: 64,
-    title: "A server with 2,000 clients is killed and comes back 12 s later: all come back, and not in step",
-    run: async (arena) => {
-      const count = 2000;
-      const first = await arena.serve();
-      const program = await arena.client();
-      const { port } = first;
-      await program.run(
-        (lab, { url, count }: { url: string; count: number }) => {
-          for (let i = 0; i < count; i++) lab.connect(url);
-        },
-        { url: `ws://127.0.0.1:${port}/`, count },
-      );
-      await first.called("onAuthOk", count, 60_000);
-      first.ended();
-      await first.program.kill();
-      await pause(12_000);
-      const second = await arena.serve({ port });
-      await program.run((lab) => void lab.kept.set("back", performance.now()));
-      await second.called("onAuthOk", count, 60_000);
-      const since = await program.run((lab) => lab.attempts.map((at) => at - (lab.kept.get("back") as number)));
-      const bySecond = new Map<number, number>();
-      for (const at of since.filter((at) => at > 0)) {
-        const second = Math.floor(at / 1000);
-        bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
-      }
-      const most = Math.max(...bySecond.values());
-      // 15 % where nothing else runs; beside other cases the loop of the clients waits for the processor as well.
-      assert.ok(most <= count * 0.4, `${most} attempts within a second`);
-      await program.run((lab) => {
-        for (const client of lab.clients) client.close();
-      });
-      await second.called("onDisconnect", count, 20_000);
-      // What 2,000 upgrades at once cost the server is not what this case is about.
-      await second.freshCanary();
-    },
-  },
-  {
     number: 65,
     title: "A server that accepts and closes at once: the client waits longer each time",
     pace: "waits",

@@ -18,7 +18,7 @@ const MOST_IN_THE_FIRST = 0.3;
 const MOST_IN_A_SECOND = 0.15;
 const MOST_MEMORY = 1.3;
 
-/** A server goes away for a while; all of its clients come back, and not all at once. */
+/** A server is killed, and starts again a while later; all of its clients come back, and not all at once. */
 export const checkReconnect = async (adapter: AdapterName, count: number): Promise<readonly Check[]> => {
   const port = await freePort();
   let server = await ServerProcess.start(adapter, "storm", port);
@@ -50,7 +50,8 @@ export const checkReconnect = async (adapter: AdapterName, count: number): Promi
     const connected = await allAccepted("all are connected", CONNECT_MS);
     const before = await readLevels(server);
     accepted.clear();
-    await server.close();
+    server.kill();
+    await server.ended;
     await sleep(DOWN_MS);
     server = await ServerProcess.start(adapter, "storm", port);
     const start = performance.now();
