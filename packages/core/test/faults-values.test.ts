@@ -321,6 +321,16 @@ describe("JSON's grammar", () => {
     expectMalformed(() => value(json));
   });
 
+  it.each([3, 500, 999, 1000, 1001, 1002, 3000])("a key twice among %i is refused, wherever it is", (count) => {
+    const keys = Array.from({ length: count }, (_, i) => `"k${i}":"n:${i}"`);
+    expect(Object.keys(value(`{${keys}}`) as object)).toHaveLength(count);
+    for (const first of [0, Math.floor(count / 2), count - 2]) {
+      for (const second of [first + 1, Math.floor((first + count) / 2), count - 1]) {
+        if (second > first) expectMalformed(() => value(`{${keys.with(second, keys[first] ?? "")}}`));
+      }
+    }
+  });
+
   it("every escape is read", () => {
     expect(value('"s:\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\ude00"')).toBe('"\\/\b\f\n\r\tA\u{1f600}');
     expect(value('{"\\"\\u0041":"u:"}')).toEqual({ '"A': undefined });
