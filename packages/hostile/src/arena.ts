@@ -83,7 +83,8 @@ export class Arena {
 
   /** A process of clients. */
   async client(): Promise<Program<ClientLab>> {
-    const program = new Program<ClientLab>([process.execPath], "client");
+    const { command, program: name } = this.surroundings.row;
+    const program = new Program<ClientLab>(command, name);
     this.#clients.push(program);
     await program.ready();
     return program;

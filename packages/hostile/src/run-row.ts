@@ -8,7 +8,7 @@ import { casesOf } from "./cases/index.js";
 import type { Outcome, Report } from "./outcome.js";
 import type { Lab } from "./program/lab.js";
 import { Program } from "./program.js";
-import { ROWS, type Row, STANDARD } from "./row.js";
+import { isClient, ROWS, type Row, STANDARD } from "./row.js";
 
 export interface RowSettings {
   readonly row: string;
@@ -112,9 +112,9 @@ const capabilitiesOf = async (row: Row): Promise<Capabilities> => {
 const main = async ({ row: name, seed, canaryMs, only }: RowSettings): Promise<void> => {
   const row = ROWS.find((one) => one.name === name);
   if (row === undefined) throw new Error(`no such row: ${name}`);
-  let capabilities: Capabilities;
+  let capabilities: Partial<Capabilities> = {};
   try {
-    capabilities = await capabilitiesOf(row);
+    if (!isClient(row)) capabilities = await capabilitiesOf(row);
   } catch (error) {
     tell({ obstacle: (error as Error).message.split("\n")[0] ?? "" });
     return;

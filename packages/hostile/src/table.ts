@@ -1,7 +1,7 @@
 import { client } from "./cases/client.js";
 import { GROUPS } from "./cases/index.js";
 import type { Outcome } from "./outcome.js";
-import type { Row } from "./row.js";
+import { isClient, type Row } from "./row.js";
 
 export interface RowOutcomes {
   readonly row: Row;
@@ -27,7 +27,7 @@ const cellOf = ({ obstacle, outcomes }: RowOutcomes, number: number): string => 
 export const tableOf = (all: readonly RowOutcomes[]): string =>
   Object.entries(GROUPS)
     .map(([heading, cases]) => {
-      const shown = all.filter(({ row }) => (row.isClient === true) === (cases === client));
+      const shown = all.filter(({ row }) => isClient(row) === (cases === client));
       const lines = cases.map(({ number, title }) =>
         line([String(number), escaped(title), ...shown.map((row) => cellOf(row, number))]),
       );

@@ -31,7 +31,7 @@ const SHORT: Sizes = {
   messages: 20_000,
   readers: 90,
   stalled: 10,
-  // Side by side: with as many on each the attempts take all of a processor, and no longer begin when they should.
+  // The adapters run side by side: 2,000 clients of each take all of a processor, and their attempts begin late.
   clients: (adapter) => (adapter === "ws" ? 2000 : 500),
   shutdowns: 5,
 };

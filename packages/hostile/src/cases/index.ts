@@ -1,5 +1,5 @@
 import type { Case } from "../case.js";
-import type { Row } from "../row.js";
+import { isClient, type Row } from "../row.js";
 import { auth } from "./auth.js";
 import { client } from "./client.js";
 import { clock } from "./clock.js";
@@ -32,7 +32,7 @@ const SERVER_GROUPS = {
 const SERVER_CASES: readonly Case[] = Object.values(SERVER_GROUPS).flat();
 
 /** What is played on a row. */
-export const casesOf = ({ isClient }: Row): readonly Case[] => (isClient === true ? client : SERVER_CASES);
+export const casesOf = (row: Row): readonly Case[] => (isClient(row) ? client : SERVER_CASES);
 
 /** The cases by what they attack. */
 export const GROUPS: Readonly<Record<string, readonly Case[]>> = { ...SERVER_GROUPS, "The client": client };

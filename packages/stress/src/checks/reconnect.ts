@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EZEZWebSocketClient } from "@ezez-ws/client";
-import { until } from "@ezez-ws/conformance";
+import { until, within } from "@ezez-ws/conformance";
 import { WebSocket } from "ws";
 import type { AdapterName } from "../adapters.js";
 import { type Check, check, inMiB } from "../check.js";
@@ -9,7 +9,7 @@ import type { PeerEvents, ServerEvents } from "../served/events.js";
 import type { Levels } from "../served/meters.js";
 import { ServerProcess } from "../server-process.js";
 
-// Long enough for the clients' delays to have grown: by then a second has 11 % of the attempts, and 8 % after the first.
+// Long enough for the clients' delays to have grown: by then a second has about 10 % of the attempts.
 const DOWN_MS = 12_000;
 const BACK_MS = 30_000;
 const CONNECT_MS = 60_000;
@@ -51,7 +51,7 @@ export const checkReconnect = async (adapter: AdapterName, count: number): Promi
     const before = await readLevels(server);
     accepted.clear();
     server.kill();
-    await server.ended;
+    await within(server.ended, "the end of the process", CONNECT_MS);
     await sleep(DOWN_MS);
     server = await ServerProcess.start(adapter, "storm", port);
     const start = performance.now();
