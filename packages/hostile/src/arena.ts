@@ -83,8 +83,7 @@ export class Arena {
 
   /** A process of clients. */
   async client(): Promise<Program<ClientLab>> {
-    const { command, program: name } = this.surroundings.row;
-    const program = new Program<ClientLab>(command, name);
+    const program = new Program<ClientLab>([process.execPath], "client");
     this.#clients.push(program);
     await program.ready();
     return program;
