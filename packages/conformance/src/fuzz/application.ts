@@ -26,7 +26,7 @@ export type Event =
   | { readonly at: "not sent"; readonly why: string; readonly question: boolean; readonly wasAlive: boolean }
   | { readonly at: "broadcast"; readonly tag: number; readonly toAll: boolean }
   | { readonly at: "disconnect"; readonly code: number; readonly reason: string }
-  | { readonly at: "the server closes" }
+  | { readonly at: "the server closes"; readonly bufferedAmount: number }
   | { readonly at: "throws"; readonly cause: string };
 
 /** What was so when it happened. */
@@ -117,7 +117,10 @@ export class Application {
 
   /** To be called before the server closes. */
   noteClose(): void {
-    for (const of of this.known.values()) if (of.client.alive) of.note({ at: "the server closes" });
+    for (const of of this.known.values()) {
+      const { alive, bufferedAmount } = of.client;
+      if (alive) of.note({ at: "the server closes", bufferedAmount });
+    }
   }
 
   #upgrade(label: string): ReturnType<NonNullable<ServerCallbacks["onUpgrade"]>> {

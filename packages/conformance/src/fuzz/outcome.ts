@@ -135,8 +135,10 @@ export class Outcome {
   /** What was sent before this was read before the server closed, where the peer has passed its barrier. */
   get #readBeforeClose(): number {
     const { all } = this.#sending;
-    // A runtime that answers pings ahead of messages has passed the barrier with these unread.
-    if (!this.#capabilities.answersCloseBehindMessage) return all.length;
+    // A runtime that answers pings ahead of messages, or while a close waits for what is buffered, has passed the barrier with
+    // these unread.
+    const waits = this.#log.some((noted) => noted.at === "the server closes" && noted.bufferedAmount > 0);
+    if (!this.#capabilities.answersCloseBehindMessage && !waits) return all.length;
     const unread = all.findIndex(({ ms }) => ms >= (this.#course.ended?.ms ?? Infinity) - ON_THE_WAY_MS);
     return unread === -1 ? all.length : unread;
   }

@@ -5,6 +5,8 @@ import { DEADLINE_MS, gate, until, within } from "../wait.js";
 import { type Ending, Wire } from "../wire.js";
 import { type Action, type Breach, HUGE, type PeerPlan } from "./plan.js";
 
+// A pause, no deadline: where a peer is not told that it is over.
+const OVER_MS = 5000;
 const FOREVER_MS = 2 ** 31 - 1;
 const UNKNOWN_ID = 2 ** 40;
 const BARRIER = "barrier";
@@ -110,7 +112,7 @@ export class Peer {
   async #settle(wire: Wire, over: Promise<void>): Promise<void> {
     // What broke the rules, or has closed, may be left without an answer.
     if (this.sent.some(({ does }) => does === "close" || does === "breach" || does === "vanish")) {
-      await Promise.race([over, pause(DEADLINE_MS)]);
+      await Promise.race([over, pause(OVER_MS)]);
       return;
     }
     wire.frame(Opcode.ping, Buffer.from(BARRIER));
