@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createServer } from "node:net";
 import { until } from "../packages/conformance/src/wait.js";
 
 // Where Debian has servers, which only root's PATH names.
@@ -49,13 +48,4 @@ export const whyNot = (command: string, ...parameters: string[]): string | undef
   const { error, status, stderr } = spawnSync(command, parameters, { encoding: "utf8", env: { ...process.env, PATH } });
   if (error !== undefined) return "code" in error && error.code === "ENOENT" ? `no ${command} here` : error.message;
   return status === 0 ? undefined : stderr.split("\n")[0];
-};
-
-/** A port that was free a moment ago. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 };

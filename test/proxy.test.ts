@@ -9,10 +9,11 @@ import { fileURLToPath } from "node:url";
 import { EZEZWebsocketServer } from "@ezez-ws/adapter-uws";
 import { afterEach, describe, expect, test } from "vitest";
 import { Opcode } from "../packages/conformance/src/frames.js";
+import { freePort } from "../packages/conformance/src/free-port.js";
 import { until } from "../packages/conformance/src/wait.js";
 import { requestHttp, upgradeRequest, Wire, type WireOptions } from "../packages/conformance/src/wire.js";
 import { blocks, read } from "./documents.js";
-import { freePort, Program, whyNot } from "./programs.js";
+import { Program, whyNot } from "./programs.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tsconfig = join(root, "test", "tsconfig.run.json");
@@ -243,11 +244,11 @@ for (const proxy of PROXIES) {
             adapter,
             proxy,
             { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 400" },
-            { "75s": "1s" },
+            { "75s": "2s" },
           );
           const wire = await open(port);
           await wire.authenticate("secret");
-          await until(() => wire.pings >= 8, "eight pings came", 10_000);
+          await until(() => wire.pings >= 8, "eight pings came", 20_000);
           expect(wire.isOpen).toBe(true);
         });
 
@@ -256,11 +257,11 @@ for (const proxy of PROXIES) {
             adapter,
             proxy,
             { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 0" },
-            { "75s": "1s" },
+            { "75s": "2s" },
           );
           const wire = await open(port);
           await wire.authenticate("secret");
-          expect(await wire.closed(10_000)).toEqual({ code: 1006, reason: "" });
+          expect(await wire.closed(20_000)).toEqual({ code: 1006, reason: "" });
         });
       },
     );

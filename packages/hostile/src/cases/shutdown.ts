@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
-import { type AddressInfo, createServer } from "node:net";
-import { requestHttp } from "@ezez-ws/conformance";
+import { freePort, requestHttp } from "@ezez-ws/conformance";
 import type { Case } from "../case.js";
 import type { Lab, Setting } from "../program/lab.js";
-
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-};
 
 export const shutdown: readonly Case[] = [
   {

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EZEZWebSocketClient } from "@ezez-ws/client";
-import { until, within } from "@ezez-ws/conformance";
+import { freePort, until, within } from "@ezez-ws/conformance";
 import { WebSocket } from "ws";
 import type { AdapterName } from "../adapters.js";
 import { type Check, check, inMiB } from "../check.js";
-import { freePort } from "../free-port.js";
 import type { PeerEvents, ServerEvents } from "../served/events.js";
 import type { Levels } from "../served/meters.js";
 import { ServerProcess } from "../server-process.js";
