@@ -65,6 +65,7 @@ export const messages: readonly Case[] = [
     number: 17,
     title:
       "Messages that no encoder makes, first the one on which the reference decoder never ends: 1002, one error each, nothing dispatched",
+    pace: "busy",
     run: async (arena) => {
       const server = await arena.serve();
       const all = Object.values(MALFORMED);
