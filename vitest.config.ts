@@ -17,6 +17,8 @@ export default defineConfig({
     maxWorkers: 3,
     // For what computes: what waits for an event has a deadline of its own, of 5 s.
     testTimeout: 30_000,
+    // They start browsers and programs of other runtimes.
+    hookTimeout: 60_000,
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "bench/test/**/*.test.ts", "test/**/*.test.ts"],
     coverage: {
       provider: "v8",

@@ -22,7 +22,7 @@ const audit = async (status: number, answer: object): Promise<{ code: number | n
         resolve({ code: child.exitCode, stdout }),
       );
     });
-    return await within(run, "the audit", 30_000);
+    return await within(run, "the audit", 60_000);
   } finally {
     registry.closeAllConnections();
     registry.close();
@@ -33,7 +33,7 @@ const advisory = (title: string) => [
   { id: 1, url: "https://example.com/1", title, severity: "high", vulnerable_versions: "*", cwe: [] },
 ];
 
-test("a fault of a run-time dependency, or of ws, fails", { timeout: 60_000 }, async () => {
+test("a fault of a run-time dependency, or of ws, fails", { timeout: 180_000 }, async () => {
   expect(await audit(200, { mitt: advisory("bad mitt") })).toEqual({
     code: 1,
     stdout: "mitt: bad mitt (high) https://example.com/1\n1 known faults in what is shipped\n",
@@ -41,14 +41,14 @@ test("a fault of a run-time dependency, or of ws, fails", { timeout: 60_000 }, a
   expect(await audit(200, { ws: advisory("bad ws") })).toMatchObject({ code: 1 });
 });
 
-test("none, or one of a tool's, passes", { timeout: 60_000 }, async () => {
+test("none, or one of a tool's, passes", { timeout: 180_000 }, async () => {
   const none = { code: 0, stdout: "0 known faults in what is shipped\n" };
   expect(await audit(200, {})).toEqual(none);
   expect(await audit(200, { knip: advisory("bad knip") })).toEqual(none);
   expect(await audit(200, { ws: [{ ...advisory("bad ws")[0], vulnerable_versions: "<8.23.0" }] })).toEqual(none);
 });
 
-test("a registry that answers no audits is a skip, with the reason", { timeout: 60_000 }, async () => {
+test("a registry that answers no audits is a skip, with the reason", { timeout: 180_000 }, async () => {
   const { code, stdout } = await audit(405, {});
   expect(code).toBe(0);
   expect(stdout).toMatch(/^skipped: audit \(.*responded with 405/);

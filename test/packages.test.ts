@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const pack = (name: string): { manifest: string; files: string[] } => {
   const cwd = fileURLToPath(new URL(`../packages/${name}`, import.meta.url));
   const tarball = join(folder, `${name}.tgz`);
-  execFileSync("npx", ["-y", packageManager, "pack", "--out", tarball], { cwd, stdio: "pipe" });
+  execFileSync("npx", ["--prefer-offline", "-y", packageManager, "pack", "--out", tarball], { cwd, stdio: "pipe" });
   const files = execFileSync("tar", ["tzf", tarball], { encoding: "utf8" }).trim().split("\n");
   execFileSync("tar", ["xzf", tarball, "-C", folder, "package/package.json"]);
   return { manifest: readFileSync(join(folder, "package/package.json"), "utf8"), files };

@@ -3,9 +3,14 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-const { stdout, stderr } = spawnSync("npx", ["-y", "pnpm@12.21.0", "audit", "--json", ...process.argv.slice(2)], {
-  encoding: "utf8",
-});
+// What was fetched once starts also while the registry does not answer.
+const { stdout, stderr } = spawnSync(
+  "npx",
+  ["--prefer-offline", "-y", "pnpm@12.21.0", "audit", "--json", ...process.argv.slice(2)],
+  {
+    encoding: "utf8",
+  },
+);
 
 const report = (() => {
   try {

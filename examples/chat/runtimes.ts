@@ -121,8 +121,8 @@ const DENO: Program = {
   ],
 };
 
-// Longer than the session's own deadline.
-const PLAY_MS = 8000;
+// Longer than the session's own deadline, and the start of a runtime.
+const PLAY_MS = 40_000;
 const CLOSE_MS = 3000;
 
 /** The one that its variable names, or else the one that is installed. */

@@ -122,6 +122,7 @@ describe.skipIf(chromium === undefined)(name, { timeout: 120_000 }, () => {
   it("keeps trying when the server cannot be reached", async () => {
     const page = await open();
     const { port } = website;
+    await page.waitForSelector("#login-server option", { state: "attached" });
     await website.close();
     await logIn(page, "Anna", DEMO_KEY);
     await page.waitForSelector('#login-error:has-text("The server cannot be reached")');
@@ -327,7 +328,7 @@ describe.skipIf(chromium === undefined)(name, { timeout: 120_000 }, () => {
       await page.click("#login-submit");
       await isOnline(page);
       await shows(page, "#server", `Bun.serve · ${bun?.runtime}`);
-      expect(website.chat.server.clients).toHaveLength(0);
+      await expect.poll(() => website.chat.server.clients.length, { timeout: DEADLINE_MS }).toBe(0);
     });
   });
 });

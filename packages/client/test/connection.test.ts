@@ -245,7 +245,7 @@ describe("the heartbeat", () => {
   it.skipIf(onBun)(
     `terminates a connection over which nothing came for two intervals, and connects again${silent}`,
     async () => {
-      const { journal, peer } = await ready({ heartbeatIntervalMs: 15 });
+      const { journal, peer } = await ready({ heartbeatIntervalMs: 150 });
       peer.polite = false;
       expect((await journal.call("onError"))[0]).toMatchObject({ code: "HEARTBEAT_LOST" });
       await peer.gone;
@@ -259,12 +259,12 @@ describe("the heartbeat", () => {
     ["pings", (peer) => peer.write(Buffer.from([0x80 | Opcode.ping, 0]))],
     ["messages", (peer) => peer.sendText("x")],
   ])(`is content with %s${silent}`, async (name, show) => {
-    const { client, journal, peer } = await ready({ heartbeatIntervalMs: 40 });
+    const { client, journal, peer } = await ready({ heartbeatIntervalMs: 150 });
     peer.polite = name === "pongs";
     const raw = client.client as NodeWebSocket;
     const pings = vi.spyOn(raw, "ping");
     const timer = setInterval(() => show(peer), 5);
-    await vi.waitFor(() => expect(pings.mock.calls.length).toBeGreaterThan(4), { timeout: 3000 });
+    await vi.waitFor(() => expect(pings.mock.calls.length).toBeGreaterThan(4), { timeout: 10_000 });
     clearInterval(timer);
     expect(journal.errors).toEqual([]);
     expect(client.client).toBe(raw);

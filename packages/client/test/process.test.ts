@@ -169,7 +169,7 @@ describe.skipIf(!("WebSocket" in globalThis))("a process with Node's own WebSock
     const ended = runWithoutWs(
       `Math.random = () => 0.001;
        let opened = 0;
-       const c = new EZEZWebSocketClient(url, [], { heartbeatIntervalMs: 200 }, {
+       const c = new EZEZWebSocketClient(url, [], { heartbeatIntervalMs: 750 }, {
          onError: ({ code }) => console.log(code),
          onConnect: () => { if (++opened === 2) c.close(); },
        });`,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { serializeToBuffer, unserializeFromBuffer } from "@ezez/utils";
 
-const DEADLINE_MS = 5000;
+const DEADLINE_MS = Number(process.env.WAIT_DEADLINE_MS ?? 5000);
 
 /** Fails a test that would otherwise wait for ever. */
 export const within = <T>(promise: Promise<T>, what: string): Promise<T> => {

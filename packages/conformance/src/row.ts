@@ -89,8 +89,8 @@ export interface Capabilities {
   /** A little of a connection stays in memory after its end until its next ping would be due. */
   readonly keepsUntilPing: boolean;
   /**
-   * A socket whose peer does not finish the closing handshake is given up within this time; where that is longer than the
-   * suite waits for anything else, not in half of it.
+   * A socket whose peer does not finish the closing handshake is given up within this time; where that is longer than 5 s, not
+   * in half of it.
    */
   readonly freesClosedSocketMs: number;
 }

@@ -33,7 +33,7 @@ const areas: Readonly<Record<string, Area>> = {
   churn,
 };
 
-const CASE_TIMEOUT_MS = 20_000;
+const CASE_TIMEOUT_MS = 60_000;
 
 const run = (row: Row, body: (lab: Lab) => Promise<void>) => async (): Promise<void> => {
   const lab = new Lab(row);
