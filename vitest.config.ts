@@ -15,9 +15,8 @@ export default defineConfig({
   test: {
     // Most of the time goes to waiting for sockets; the default on two cores is one worker.
     maxWorkers: 3,
-    // For what computes: what waits for an event has a deadline of its own, of 5 s.
-    testTimeout: 30_000,
-    // They start browsers and programs of other runtimes.
+    // For what computes, or starts browsers and other runtimes: what waits for an event has a deadline of its own, of 5 s.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "bench/test/**/*.test.ts", "test/**/*.test.ts"],
     coverage: {

@@ -38,7 +38,7 @@ describe.each(Object.entries(PUBLISHED))("%s", (name, dependencies) => {
   let packed: ReturnType<typeof pack>;
   beforeAll(() => {
     packed = pack(name);
-  }, 60_000);
+  }, 120_000);
   const manifest = () => JSON.parse(packed.manifest);
 
   test("brings nothing but these with it", () => {
@@ -69,7 +69,7 @@ describe.each(Object.entries(PUBLISHED))("%s", (name, dependencies) => {
 });
 
 test("these are all that is published", () => {
-  const list = execFileSync("npx", ["-y", packageManager, "-r", "list", "--depth", "-1", "--json"], {
+  const list = execFileSync("npx", ["--prefer-offline", "-y", packageManager, "-r", "list", "--depth", "-1", "--json"], {
     cwd: fileURLToPath(new URL("..", import.meta.url)),
     encoding: "utf8",
   });
@@ -80,4 +80,4 @@ test("these are all that is published", () => {
       .map((name) => `@ezez-ws/${name}`)
       .sort(),
   );
-}, 30_000);
+});

@@ -201,69 +201,65 @@ for (const proxy of PROXIES) {
   for (const adapter of ADAPTERS) {
     const missing = proxy.missing ?? adapter.missing ?? whyNot("openssl", "version");
     const skipped = missing === undefined ? "" : ` (skipped: ${missing})`;
-    describe.skipIf(missing !== undefined)(
-      `${proxy.name} before ${adapter.adapter}${skipped}`,
-      { timeout: 60_000 },
-      () => {
-        test("passes messages, close codes and the peer's address on, and refuses what it should", async () => {
-          const port = await startBoth(adapter, proxy);
+    describe.skipIf(missing !== undefined)(`${proxy.name} before ${adapter.adapter}${skipped}`, () => {
+      test("passes messages, close codes and the peer's address on, and refuses what it should", async () => {
+        const port = await startBoth(adapter, proxy);
 
-          const forged = { ...SERVES.headers, "X-Forwarded-For": "192.0.2.1" };
-          const wire = await open(port, { path: "/ws", headers: forged });
-          await wire.authenticate("secret");
-          wire.event("whoami");
-          expect((await wire.next()).slice(0, 4)).toEqual(["address", expect.any(Number), 1, PEER]);
+        const forged = { ...SERVES.headers, "X-Forwarded-For": "192.0.2.1" };
+        const wire = await open(port, { path: "/ws", headers: forged });
+        await wire.authenticate("secret");
+        wire.event("whoami");
+        expect((await wire.next()).slice(0, 4)).toEqual(["address", expect.any(Number), 1, PEER]);
 
-          const intruder = await open(port);
-          intruder.auth("guess");
-          expect((await intruder.next())[1]).toBe("Invalid auth key");
-          expect(await intruder.closed()).toMatchObject({ code: 4401 });
+        const intruder = await open(port);
+        intruder.auth("guess");
+        expect((await intruder.next())[1]).toBe("Invalid auth key");
+        expect(await intruder.closed()).toMatchObject({ code: 4401 });
 
-          const large = await open(port);
-          large.frame(Opcode.binary, Buffer.alloc(64 * 1024 + 1));
-          expect(await large.closed()).toMatchObject({ code: 1009 });
+        const large = await open(port);
+        large.frame(Opcode.binary, Buffer.alloc(64 * 1024 + 1));
+        expect(await large.closed()).toMatchObject({ code: 1009 });
 
-          expect(await statusOf(port, { path: "/ws", headers: { ...HOST, Origin: "https://chat.example.evil" } })).toBe(
-            403,
-          );
-          expect(await statusOf(port, { path: "/other", headers: HOST })).toBe(404);
-          const page = await requestHttp(port, "GET /ws HTTP/1.1\r\nHost: chat.example\r\n\r\n");
-          expect(page.status).toBe(426);
-          const huge = await statusOf(port, {
-            path: "/ws",
-            headers: { ...SERVES.headers, Cookie: "x".repeat(20_000) },
-          });
-          expect(huge).toBe(400);
-
-          wire.event("whoami");
-          expect((await wire.next())[0]).toBe("address");
+        expect(await statusOf(port, { path: "/ws", headers: { ...HOST, Origin: "https://chat.example.evil" } })).toBe(
+          403,
+        );
+        expect(await statusOf(port, { path: "/other", headers: HOST })).toBe(404);
+        const page = await requestHttp(port, "GET /ws HTTP/1.1\r\nHost: chat.example\r\n\r\n");
+        expect(page.status).toBe(426);
+        const huge = await statusOf(port, {
+          path: "/ws",
+          headers: { ...SERVES.headers, Cookie: "x".repeat(20_000) },
         });
+        expect(huge).toBe(400);
 
-        test("keeps a quiet connection while the server's heartbeat is faster than its time-out", async () => {
-          const port = await startBoth(
-            adapter,
-            proxy,
-            { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 400" },
-            { "75s": "2s" },
-          );
-          const wire = await open(port);
-          await wire.authenticate("secret");
-          await until(() => wire.pings >= 8, "eight pings came", 20_000);
-          expect(wire.isOpen).toBe(true);
-        });
+        wire.event("whoami");
+        expect((await wire.next())[0]).toBe("address");
+      });
 
-        test("gives it up where there is no heartbeat", async () => {
-          const port = await startBoth(
-            adapter,
-            proxy,
-            { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 0" },
-            { "75s": "2s" },
-          );
-          const wire = await open(port);
-          await wire.authenticate("secret");
-          expect(await wire.closed(20_000)).toEqual({ code: 1006, reason: "" });
-        });
-      },
-    );
+      test("keeps a quiet connection while the server's heartbeat is faster than its time-out", async () => {
+        const port = await startBoth(
+          adapter,
+          proxy,
+          { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 400" },
+          { "75s": "2s" },
+        );
+        const wire = await open(port);
+        await wire.authenticate("secret");
+        await until(() => wire.pings >= 8, "eight pings came", 20_000);
+        expect(wire.isOpen).toBe(true);
+      });
+
+      test("gives it up where there is no heartbeat", async () => {
+        const port = await startBoth(
+          adapter,
+          proxy,
+          { "heartbeatIntervalMs: 30_000": "heartbeatIntervalMs: 0" },
+          { "75s": "2s" },
+        );
+        const wire = await open(port);
+        await wire.authenticate("secret");
+        expect(await wire.closed(20_000)).toEqual({ code: 1006, reason: "" });
+      });
+    });
   }
 }

@@ -105,7 +105,7 @@ const servers: { adapter: string; runtime: Runtime; why: string | undefined }[] 
 for (const { adapter, runtime, why } of servers) {
   const skipped = why === undefined ? "" : ` (skipped: ${why})`;
   const name = `the README's server runs on ${adapter} on ${runtime}, and its client with it${skipped}`;
-  test.skipIf(why !== undefined)(name, { timeout: 30_000 }, async () => {
+  test.skipIf(why !== undefined)(name, async () => {
     const folder = mkdtempSync(join(root, "test", ".readme-"));
     folders.push(folder);
     for (const block of blocks(read("README.md"), "ts")) {

@@ -32,17 +32,13 @@ describe("the scripted session", () => {
 
   for (const runtime of others) {
     const why = runtime.missing === undefined ? "" : ` (skipped: ${runtime.missing})`;
-    it.skipIf(runtime.missing !== undefined)(
-      `is the same on ${nameOf(runtime)}${why}`,
-      { timeout: 20_000 },
-      async () => {
-        const transcript = new Transcript(() => undefined);
-        await playSession(transcript);
-        const found = await runtime.play();
-        expect(found.length).toBeGreaterThan(60);
-        expect(difference(normalise(transcript.lines), normalise(found))).toEqual([]);
-      },
-    );
+    it.skipIf(runtime.missing !== undefined)(`is the same on ${nameOf(runtime)}${why}`, async () => {
+      const transcript = new Transcript(() => undefined);
+      await playSession(transcript);
+      const found = await runtime.play();
+      expect(found.length).toBeGreaterThan(60);
+      expect(difference(normalise(transcript.lines), normalise(found))).toEqual([]);
+    });
   }
 });
 

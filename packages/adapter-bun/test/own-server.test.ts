@@ -337,7 +337,7 @@ describeOnBun("the end of a server of our own", () => {
         logLevel: "silent",
       });
       await writeFile(script, outputFiles[0]?.text ?? "");
-      const { stdout } = await run(process.execPath, [script], { timeout: 20_000 });
+      const { stdout } = await run(process.execPath, [script], { timeout: 60_000 });
       expect(stdout).toBe("1001\n1001\n");
     });
   });

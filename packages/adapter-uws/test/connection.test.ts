@@ -72,7 +72,7 @@ test("a peer that leaves TCP open keeps the process alive for a few seconds afte
   await server.close();
   expect(await wire.closing()).toEqual({ code: 1001, reason: "" });
   await wire.gone(17_000 + DEADLINE_MS);
-}, 60_000);
+});
 
 test("a peer that sends pings and reads no answers is ended once they fill maxBackpressure", async () => {
   const { port, errors, disconnects } = await start({ maxBackpressure: 64 * 1024 });
@@ -274,7 +274,7 @@ test("peers whose upgrade waited are not ended while others leave", async () => 
     for (const wire of wires) wire.close(1000);
     await Promise.all(wires.map((wire) => wire.closed()));
   }
-}, 60_000);
+});
 
 test("an upgrade whose Connection header says close does not end the process", async () => {
   const { port } = await start({}, { onUpgrade: async () => true });

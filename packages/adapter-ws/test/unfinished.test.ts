@@ -34,61 +34,53 @@ const buffers = (): number => {
 };
 
 const behind = { "a segment of pings": 0, "one of pings, and a small one": 14 };
-onNode.each(Object.entries(behind))(
-  `a fragment holds nothing of what came with it, %s${why}`,
-  { timeout: 30_000 },
-  async (_how, small) => {
-    const { port, pings, errors } = await start();
-    // Keeps nothing of the pongs, as a Wire would.
-    const socket = connect(port, "127.0.0.1");
-    onTestFinished(() => void socket.destroy());
-    let accepted = false;
-    socket.on("data", (chunk: Buffer) => {
-      accepted ||= chunk.includes("ezez-ws::auth-ok");
-    });
-    socket.write(upgradeRequest(port));
-    const many = Buffer.concat(Array.from({ length: 400 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
-    const auth = encode("ezez-ws::auth", "k".repeat(170 * (1 + small)), 1);
-    const before = buffers();
-    let at = 0;
-    const fragment = (length: number): Buffer => {
-      const opcode = at === 0 ? Opcode.binary : Opcode.continuation;
-      at += length;
-      return encodeFrame(opcode, auth.subarray(at - length, at), { fin: at === auth.length });
-    };
-    for (let i = 1; i <= 180; i++) {
-      // Read apart from what comes behind it: ws defers what follows a ping.
-      const ping = encodeFrame(Opcode.ping, Buffer.alloc(1));
-      socket.write(Buffer.concat([ping, fragment(1), many]));
-      await until(() => pings() === i * 401, "the pings");
-      if (small > 0) socket.write(fragment(small));
-    }
-    // 10 MiB of pings came with them.
-    expect(buffers() - before).toBeLessThan(4 * MiB);
-    socket.write(fragment(auth.length - at));
-    await until(() => accepted, "auth-ok");
-    expect(errors).toEqual([]);
-  },
-);
+onNode.each(Object.entries(behind))(`a fragment holds nothing of what came with it, %s${why}`, async (_how, small) => {
+  const { port, pings, errors } = await start();
+  // Keeps nothing of the pongs, as a Wire would.
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  let accepted = false;
+  socket.on("data", (chunk: Buffer) => {
+    accepted ||= chunk.includes("ezez-ws::auth-ok");
+  });
+  socket.write(upgradeRequest(port));
+  const many = Buffer.concat(Array.from({ length: 400 }, () => encodeFrame(Opcode.ping, Buffer.alloc(125))));
+  const auth = encode("ezez-ws::auth", "k".repeat(170 * (1 + small)), 1);
+  const before = buffers();
+  let at = 0;
+  const fragment = (length: number): Buffer => {
+    const opcode = at === 0 ? Opcode.binary : Opcode.continuation;
+    at += length;
+    return encodeFrame(opcode, auth.subarray(at - length, at), { fin: at === auth.length });
+  };
+  for (let i = 1; i <= 180; i++) {
+    // Read apart from what comes behind it: ws defers what follows a ping.
+    const ping = encodeFrame(Opcode.ping, Buffer.alloc(1));
+    socket.write(Buffer.concat([ping, fragment(1), many]));
+    await until(() => pings() === i * 401, "the pings");
+    if (small > 0) socket.write(fragment(small));
+  }
+  // 10 MiB of pings came with them.
+  expect(buffers() - before).toBeLessThan(4 * MiB);
+  socket.write(fragment(auth.length - at));
+  await until(() => accepted, "auth-ok");
+  expect(errors).toEqual([]);
+});
 
-onNode(
-  `a message in TCP segments of one byte is given up long before maxPayload${why}`,
-  { timeout: 20_000 },
-  async () => {
-    const { port, errors } = await start();
-    const wire = await open(port);
-    wire.write(encodeFrame(Opcode.binary, Buffer.alloc(64 * KiB)).subarray(0, 14));
-    for (let sent = 0; wire.isOpen && sent < 50_000; sent++) {
-      wire.write(Buffer.alloc(1));
-      await turn();
-    }
-    expect(await wire.closed()).toMatchObject({ code: 1008 });
-    await until(() => errors.length > 0, "onError");
-    expect(errors).toMatchObject([{ code: "TRANSPORT_ERROR", message: "Too many buffered chunks" }]);
-  },
-);
+onNode(`a message in TCP segments of one byte is given up long before maxPayload${why}`, async () => {
+  const { port, errors } = await start();
+  const wire = await open(port);
+  wire.write(encodeFrame(Opcode.binary, Buffer.alloc(64 * KiB)).subarray(0, 14));
+  for (let sent = 0; wire.isOpen && sent < 50_000; sent++) {
+    wire.write(Buffer.alloc(1));
+    await turn();
+  }
+  expect(await wire.closed()).toMatchObject({ code: 1008 });
+  await until(() => errors.length > 0, "onError");
+  expect(errors).toMatchObject([{ code: "TRANSPORT_ERROR", message: "Too many buffered chunks" }]);
+});
 
-onNode(`one of maxPayload in TCP segments of 512 bytes is read${why}`, { timeout: 20_000 }, async () => {
+onNode(`one of maxPayload in TCP segments of 512 bytes is read${why}`, async () => {
   const { port } = await start();
   const wire = await open(port);
   await wire.authenticate();

@@ -54,7 +54,7 @@ const run = (script: string, extension = "mjs", where = folder): Promise<string>
   const file = join(where, `script-${Math.random()}.${extension}`);
   return new Promise((resolve, reject) => {
     writeFile(file, `${load}\nconst url = ${JSON.stringify(server.url)};\n${script}`).then(() =>
-      execFile(process.execPath, [file], { timeout: 20_000 }, (error, stdout) =>
+      execFile(process.execPath, [file], { timeout: 60_000 }, (error, stdout) =>
         error ? reject(error) : resolve(stdout),
       ),
     );
