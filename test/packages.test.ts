@@ -69,10 +69,14 @@ describe.each(Object.entries(PUBLISHED))("%s", (name, dependencies) => {
 });
 
 test("these are all that is published", () => {
-  const list = execFileSync("npx", ["--prefer-offline", "-y", packageManager, "-r", "list", "--depth", "-1", "--json"], {
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
-    encoding: "utf8",
-  });
+  const list = execFileSync(
+    "npx",
+    ["--prefer-offline", "-y", packageManager, "-r", "list", "--depth", "-1", "--json"],
+    {
+      cwd: fileURLToPath(new URL("..", import.meta.url)),
+      encoding: "utf8",
+    },
+  );
   const projects = JSON.parse(list) as { name: string; private: boolean }[];
   const names = projects.filter((project) => !project.private).map((project) => project.name);
   expect(names.sort()).toEqual(
