@@ -1,8 +1,7 @@
 import { EZEZError } from "@ezez-ws/core";
 import { expect } from "vitest";
 import type { Area } from "../area.js";
-import { DEADLINE_MS, until } from "../wait.js";
-import type { Wire } from "../wire.js";
+import { until } from "../wait.js";
 
 const USUAL_MS = 5000;
 const CLOSE_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
@@ -26,7 +25,6 @@ const NO_CLOSE_CODES = [
 
 export const connection: Area = ({ it, row: { capabilities } }) => {
   const { freesClosedSocketMs: givenUpMs } = capabilities;
-  const givenUp = (wire: Wire): Promise<void> => wire.gone(givenUpMs + DEADLINE_MS);
 
   it("disconnect() closes with 1000 and without a reason", async (lab) => {
     const running = await lab.start();
@@ -119,7 +117,7 @@ export const connection: Area = ({ it, row: { capabilities } }) => {
     await running.called("onDisconnect", 1, 1000);
     await wire.closing();
     wire.close(4999, "theirs");
-    await givenUp(wire);
+    await wire.gone(givenUpMs);
     expect(running.given("onDisconnect")).toEqual([[4000, "ours"]]);
   });
 
@@ -132,7 +130,7 @@ export const connection: Area = ({ it, row: { capabilities } }) => {
     wire.text("text");
     wire.binary(Buffer.from("-5f\0"));
     wire.auth();
-    await givenUp(wire);
+    await wire.gone(givenUpMs);
     expect(running.messages).toEqual([]);
     expect(running.errors).toEqual([]);
     expect(running.given("onDisconnect")).toEqual([[1000, ""]]);
@@ -156,7 +154,7 @@ export const connection: Area = ({ it, row: { capabilities } }) => {
       expect(await wire.closing()).toEqual({ code: 1000, reason: "" });
       const sending = goesOn ? setInterval(() => wire.event("a"), 5) : undefined;
       try {
-        await givenUp(wire);
+        await wire.gone(givenUpMs);
       } finally {
         clearInterval(sending);
       }
@@ -171,7 +169,7 @@ export const connection: Area = ({ it, row: { capabilities } }) => {
     await running.called("onDisconnect");
     expect(running.given("onDisconnect")).toEqual([[4001, "bye"]]);
     expect([client.alive, running.server.clients]).toEqual([false, []]);
-    await givenUp(wire);
+    await wire.gone(givenUpMs);
   });
 
   it("whether a connection counts until the peer has finished the closing handshake is as the row says", async (lab) => {

@@ -28,6 +28,6 @@ export const uws: Row = {
     pacesPongs: false,
     keepsUntilPing: false,
     // A timer of its own, of up to 16 s.
-    freesClosedSocketMs: 17_000,
+    freesClosedSocketMs: 19_000,
   },
 };
