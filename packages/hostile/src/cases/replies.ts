@@ -15,7 +15,7 @@ const counting = (lab: Lab): Setting => {
 
 /** The longest that the loop may be kept, in CPU milliseconds. */
 const BLOCK_MS = 200;
-/** And where others get no turn beside a peer that never stops sending: to that, and to the canary. */
+/** Where others get no turn beside a peer that never stops sending: no longer than all the answers take. */
 const UNSHARED_BLOCK_MS = 3000;
 
 const counts = (lab: Lab): unknown => lab.kept.get("counts");
