@@ -43,7 +43,7 @@ export const chooseProtocol = (
   if (choose === undefined) return [...offered].find((protocol) => protocol !== "");
   const chosen = atOnce("handleProtocols", choose(offered, handshake));
   if (chosen === false) return undefined;
-  if (!offered.has(chosen)) throw new TypeError("handleProtocols must return an offered protocol or false");
+  if (!offered.has(chosen)) throw new TypeError("handleProtocols must give an offered protocol or false");
   return chosen;
 };
 
@@ -59,7 +59,7 @@ export const admissionOf = (answer: unknown): true | Refusal => {
   for (const [name, value] of Object.entries(Object(headers) as object)) {
     // A value may repeat what the peer sent: none may end its line and begin another.
     if (!HEADER_NAME.test(name) || typeof value !== "string" || !HEADER_VALUE.test(value)) {
-      throw new TypeError(`onUpgrade gave a header that HTTP cannot carry: ${JSON.stringify(name)}`);
+      throw new TypeError(`onUpgrade must give headers that HTTP can carry: ${JSON.stringify(name)}`);
     }
     hasType ||= name.toLowerCase() === "content-type";
   }

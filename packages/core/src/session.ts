@@ -176,7 +176,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   heartbeatLost(): void {
     if (!this.#alive) return;
-    this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
+    this.#report("HEARTBEAT_LOST", "nothing was received for 2 heartbeat intervals", "heartbeat");
     this.#ended(CloseCode.abnormal, "");
     this.terminate();
   }
@@ -470,7 +470,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 const FAILURES = {
   DUPLICATE_AUTH: "a second auth message",
   AUTH_DECISION_TIMEOUT: "the decision on the auth key took too long",
-  AUTH_UNAVAILABLE: "the auth key could not be verified, try again later",
+  AUTH_UNAVAILABLE: "the auth key could not be verified",
 } as const;
 
 const checkClose = (code: number, reason: string): void => {

@@ -183,7 +183,7 @@ export class ValueDecoder {
       if (byte === BACKSLASH) {
         escaped = true;
         at++;
-      } else if (byte < 0x20) throw malformed("a text holds a control character");
+      } else if (byte < 0x20) throw malformed("a text is broken");
     }
     this.#at = at + 1;
     try {

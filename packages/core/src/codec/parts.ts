@@ -100,10 +100,9 @@ export class PartsReader {
     this.#decoder = new ValueDecoder(message, options);
   }
 
-  /** The next part's value, `undefined` at the end. @throws EZEZError `MALFORMED_MESSAGE` */
+  /** The next part's value. @throws EZEZError `MALFORMED_MESSAGE` */
   next(): unknown {
     const bytes = this.#bytes;
-    if (this.#isAtEnd) return undefined;
     let at = this.#at;
     if (++this.#parts > WireLimit.parts) throw malformed("too many parts");
     let length = 0;
