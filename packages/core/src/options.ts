@@ -24,6 +24,8 @@ export type AnyServerClient = Pick<
 export interface CommonOptions extends CodecOptions {
   /** Upgrade only requests to this path, compared without the query. @defaultValue any path */
   path?: string | undefined;
+  /** Time for `onUpgrade` to settle; then HTTP 500, `CALLBACK_FAILED`. @defaultValue 10000 */
+  upgradeDecisionTimeoutMs?: number | undefined;
   /**
    * Messages before the client is authenticated: `"ignore"` drops them, `"queue"` delivers them in order right after
    * `onAuthOk`, `"accept"` dispatches them at once. @defaultValue `"ignore"`
@@ -40,10 +42,7 @@ export interface CommonOptions extends CodecOptions {
   authErrors?: "reject" | "retry" | undefined;
   /** Total of the messages queued before auth. @defaultValue 1 MiB */
   queueLimitBytes?: number | undefined;
-  /**
-   * A message over `queueLimitBytes`: `"ignore"` drops it, `"disconnect"` closes with 1008, a function is told of each
-   * that was dropped. @defaultValue `"ignore"`
-   */
+  /** A message over `queueLimitBytes`: `"ignore"` drops it, `"disconnect"` closes with 1008, a function is told of each. @defaultValue `"ignore"` */
   queueOverflow?:
     | "ignore"
     | "disconnect"
@@ -150,6 +149,7 @@ const isCloneable = (value: unknown): boolean => {
 const rules = () =>
   ({
     messagesBeforeAuth: oneOf("ignore", "queue", "accept"),
+    upgradeDecisionTimeoutMs: integer(10_000),
     authTimeoutMs: integer(5000),
     authDecisionTimeoutMs: integer(10_000),
     authErrors: oneOf("reject", "retry"),
@@ -168,7 +168,7 @@ const rules = () =>
     maxMessagesPerSecond: integer(Infinity, 1, Infinity),
     path: {
       standard: undefined,
-      text: "a path that begins with / and holds no query",
+      text: "an absolute path without a query",
       valid: (path) => typeof path === "string" && path.startsWith("/") && !path.includes("?"),
     },
     allowedOrigins: {

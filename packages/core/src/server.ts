@@ -55,6 +55,7 @@ export class EZEZServer<
   readonly #codec: FrameCodec;
   readonly #sessions = new Set<Session<In, Out, TContext, TSocket>>();
   readonly #heartbeat: Heartbeat;
+  readonly #upgrade: Deadlines<(cause: Error) => void>;
   readonly #authMessage: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #authDecision: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #closingHandshake: Deadlines<Session<In, Out, TContext, TSocket>>;
@@ -64,8 +65,7 @@ export class EZEZServer<
   #closed: Promise<void> | undefined;
   #allGone: (() => void) | undefined;
   #broadcastId = FIRST_BROADCAST_ID;
-  // Admitted, and not accepted yet.
-  #entering = 0;
+  #entering = 0; // admitted, and not accepted yet
 
   /** @throws EZEZError `INVALID_OPTION`, which names the option */
   constructor(
@@ -78,6 +78,7 @@ export class EZEZServer<
     this.#callbacks = callbacks;
     this.#codec = new FrameCodec(options);
     this.#heartbeat = new Heartbeat(this.#sessions, this.#options);
+    this.#upgrade = new Deadlines(this.#options.upgradeDecisionTimeoutMs, (fail) => fail(new Error("too late")));
     this.#authMessage = new Deadlines(this.#options.authTimeoutMs, (session) => session.authTimedOut());
     this.#authDecision = new Deadlines(this.#options.authDecisionTimeoutMs, (session) => session.authTimedOut());
     this.#closingHandshake = new Deadlines(CLOSING_HANDSHAKE_MS, (session) => session.terminate());
@@ -106,7 +107,7 @@ export class EZEZServer<
    * `ALREADY_STARTED` or `SERVER_CLOSED` at any further call.
    */
   async start(): Promise<void> {
-    if (this.#state === "started") throw new EZEZError("ALREADY_STARTED", "the server was started already");
+    if (this.#state === "started") throw new EZEZError("ALREADY_STARTED", "the server is started");
     if (this.#state === "closed") throw new EZEZError("SERVER_CLOSED", "the server is closed");
     this.#state = "started";
     this.#listening = this.listener.listen();
@@ -166,7 +167,11 @@ export class EZEZServer<
     return this.#orFailed("onUpgrade", () => {
       const answer: unknown = callbacks.onUpgrade === undefined ? true : callbacks.onUpgrade(handshake);
       if (!isPromiseLike(answer)) return this.#admission(handshake, answer);
-      return Promise.resolve(answer).then(
+      return new Promise((resolve, reject) => {
+        this.#upgrade.add(reject);
+        const settled = Promise.resolve(answer).finally(() => this.#upgrade.delete(reject));
+        settled.then(resolve, reject);
+      }).then(
         // Meanwhile others may have connected, or the server closed.
         (settled) => (this.#isFull ? UNAVAILABLE : this.#admission(handshake, settled)),
         (cause) => this.#failed("onUpgrade", cause),
@@ -239,7 +244,8 @@ export class EZEZServer<
   async #close(timeoutMs: number): Promise<void> {
     const started = this.#state === "started";
     this.#state = "closed";
-    // At once, so that from here on nothing is sent or dispatched.
+    // At once, so that from here on nothing is sent or dispatched. Whose upgrade is not decided on, adapters let go.
+    this.#upgrade.clear();
     for (const session of this.#sessions) session.shutDown(CloseCode.goingAway);
     // A server that is still about to listen cannot stop yet; why it could not listen is start's to tell.
     await this.#listening?.catch(() => undefined);

@@ -8,6 +8,7 @@ const resolve = (options: object) => resolveOptions(options as CommonOptions);
 
 it("the defaults are those of the contract", () => {
   expect(resolveOptions({})).toEqual({
+    upgradeDecisionTimeoutMs: 10_000,
     messagesBeforeAuth: "ignore",
     authTimeoutMs: 5000,
     authDecisionTimeoutMs: 10_000,
@@ -51,6 +52,7 @@ const invalidOptions: Record<string, unknown[]> = {
   sendAfterDisconnect: ["", "queue", null],
   queueOverflow: ["", "drop", null, {}],
   slowConsumer: ["", "ignore", null, {}],
+  upgradeDecisionTimeoutMs: milliseconds,
   authTimeoutMs: milliseconds,
   authDecisionTimeoutMs: milliseconds,
   clearAwaitingRepliesAfterMs: milliseconds,

@@ -359,6 +359,40 @@ describe("admission", () => {
     await settle();
   });
 
+  it("onUpgrade that takes longer than upgradeDecisionTimeoutMs is answered with 500 and told, and is late afterwards", async () => {
+    let decide: (answer: true) => void = () => {};
+    const decision = new Promise<true>((resolve) => {
+      decide = resolve;
+    });
+    const asked = vi.fn(() => false as const);
+    const { admit, log } = await started(
+      { upgradeDecisionTimeoutMs: 1000, handleProtocols: asked },
+      { onUpgrade: () => decision },
+    );
+    const admission = admit("/", [["sec-websocket-protocol", "a"]]);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(log).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(statusOf(await admission)).toBe(500);
+    expect(log).toEqual(["server onError CALLBACK_FAILED onUpgrade"]);
+    decide(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).not.toHaveBeenCalled();
+    expect(log).toHaveLength(1);
+  });
+
+  it("no timer is left of onUpgrade, once it has settled or the server is closed", async () => {
+    const decisions = [Promise.resolve(true as const), Promise.reject(new Error("mine")), new Promise<true>(() => {})];
+    const { admit, server } = await started({}, { onUpgrade: () => decisions.shift() ?? true });
+    await admit();
+    await admit();
+    expect(vi.getTimerCount()).toBe(0);
+    void admit();
+    expect(vi.getTimerCount()).toBe(1);
+    await server.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("a decision after the close is 503", async () => {
     let decide: (answer: true) => void = () => {};
     const { admit, server } = await started(

@@ -298,6 +298,25 @@ export const handshake: Area = ({ it, row: { capabilities } }) => {
     expect(running.count("onAuthOk")).toBe(0);
   });
 
+  it("onUpgrade that takes longer than upgradeDecisionTimeoutMs: 500, one CALLBACK_FAILED, and its answer is late", async (lab) => {
+    const decision = gate<true>();
+    const running = await lab.start(
+      { upgradeDecisionTimeoutMs: 50 },
+      { onUpgrade: ({ url }) => url !== "/slow" || decision.passed },
+    );
+    expect((await running.upgradeAnswer({ path: "/slow" })).status).toBe(500);
+    const cause = new Error("too late");
+    await running.called("onError");
+    expect(running.errors).toMatchObject([{ code: "CALLBACK_FAILED", stage: "onUpgrade", cause }]);
+    decision.open(true);
+    await running.answersOthers();
+    await running.called("onDisconnect");
+    // The other's.
+    expect(running.count("onAuthOk")).toBe(1);
+    expect(running.errors).toHaveLength(1);
+    expect(running.server.clients).toEqual([]);
+  });
+
   it("maxConnections: one more gets 503 before the upgrade, authenticated or not; after one has left, the next gets in", async (lab) => {
     const running = await lab.start({ maxConnections: 2 });
     const first = await running.authenticated();

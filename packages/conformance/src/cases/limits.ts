@@ -165,6 +165,7 @@ export const limits: Area = ({ it, row: { capabilities, create } }) => {
 
   for (const [option, values] of Object.entries<readonly unknown[]>({
     messagesBeforeAuth: ["drop", 1, true, null],
+    upgradeDecisionTimeoutMs: [0, -1, 1.5, Number.NaN, "5"],
     authTimeoutMs: [0, -1, 1.5, Number.NaN, Infinity, "5", null, 2 ** 31],
     authDecisionTimeoutMs: [0, -1, 1.5, Number.NaN, "5"],
     authErrors: ["ignore", 1, null],
