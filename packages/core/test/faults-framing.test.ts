@@ -40,6 +40,8 @@ const refused: Record<string, Uint8Array> = {
   "-0f": bytes("-0f\0\0"),
   "4nf": bytes("4nf\0test\0"),
   "4_0f": bytes("4_0f\0test\0"),
+  "a digit of -1, the byte before 0": bytes("1/f\0nine-long\0"),
+  "a digit of 10, the byte behind 9": bytes("1:f\0twenty-bytes-of-text\0"),
   "digits of another script": bytes("\u0664f\0test\0"),
   "no length": bytes("f\0\0"),
   "no mark": bytes("4\0test\0"),
