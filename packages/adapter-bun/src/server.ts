@@ -208,7 +208,7 @@ const handshakeOf = (request: Request, server: BunServer): Handshake => {
 };
 
 const answer = ({ status, headers, body }: Refusal): Response =>
-  new Response(body ?? null, { status, ...(headers === undefined ? {} : { headers }) });
+  new Response(body ?? null, { status, headers: { connection: "close", ...headers } });
 
 // ---- Connection
 

@@ -253,7 +253,7 @@ const handshakeOf = (request: Request, { remoteAddr }: DenoRequestInfo): Handsha
 
 const answer = ({ status, headers, body }: Refusal): Response =>
   // An empty body would get a content-type.
-  new Response(body || null, { status, ...(headers === undefined ? {} : { headers }) });
+  new Response(body || null, { status, headers: { connection: "close", ...headers } });
 
 // ---- Connection
 
