@@ -1,13 +1,12 @@
-import { requestHttp, Wire } from "@ezez-ws/conformance";
+import { gate, requestHttp, Wire } from "@ezez-ws/conformance";
 import { expect, it } from "vitest";
-import type { BunOptions } from "../src/index.js";
 import { createServer, describeOnBun, keep } from "./harness.js";
 
 const get = (url: string): string => `GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
 /** A `Bun.serve` as a user would write it: `/page` is its own, the rest goes to ezez-ws. */
-const serve = (options: BunOptions & Parameters<typeof createServer>[0] = {}) => {
-  const ezez = createServer(options);
+const serve = (...[options = {}, callbacks]: Partial<Parameters<typeof createServer>>) => {
+  const ezez = createServer(options, callbacks);
   const bun = Bun.serve({
     port: 0,
     fetch: (request, server) => {
@@ -52,6 +51,20 @@ describeOnBun("a server of the user's", () => {
     expect(ended).toEqual([[1001, ""]]);
     expect((await new Wire(port).response).status).toBe(503);
     expect((await requestHttp(port, get("/page"))).body).toBe("theirs");
+  });
+
+  it("an upgrade that is not decided on gets 503 at close", async () => {
+    const asked = gate<void>();
+    const onUpgrade = (): Promise<true> => {
+      asked.open();
+      return new Promise(() => undefined);
+    };
+    const { server, port } = serve({}, { onUpgrade });
+    await server.start();
+    const wire = new Wire(port);
+    await asked.passed;
+    await server.close();
+    expect((await wire.response).status).toBe(503);
   });
 
   it("start rejects the second time, and after close", async () => {

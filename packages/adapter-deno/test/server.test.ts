@@ -1,5 +1,5 @@
 import { EZEZWebsocketServer } from "@ezez-ws/adapter-deno";
-import { requestHttp, until, Wire, within } from "@ezez-ws/conformance";
+import { gate, requestHttp, until, Wire, within } from "@ezez-ws/conformance";
 import { describe, expect, test } from "vitest";
 
 const skipped = "Deno" in globalThis ? undefined : "Deno is not the runtime";
@@ -54,6 +54,27 @@ describe.skipIf(skipped !== undefined)(`on Deno${skipped === undefined ? "" : ` 
       expect((await wire.closed()).code).toBe(1001);
       expect(await requestHttp(port, get("/"))).toMatchObject({ status: 200, body: "page" });
       await expect(Wire.open(port, { path: "/ws" })).rejects.toThrow("503");
+    } finally {
+      await theirs.shutdown();
+    }
+  });
+
+  test("an upgrade that is not decided on gets 503 at close, on a Deno.serve of the user's too", async () => {
+    const asked = gate<void>();
+    const onUpgrade = (): Promise<true> => {
+      asked.open();
+      return new Promise(() => undefined);
+    };
+    const server = new EZEZWebsocketServer<Events>({}, { ...callbacks, onUpgrade });
+    await server.start();
+    const theirs = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => undefined }, (request, info) =>
+      server.upgrade(request, info),
+    );
+    try {
+      const wire = new Wire(theirs.addr.port);
+      await asked.passed;
+      await within(server.close(), "close");
+      expect((await wire.response).status).toBe(503);
     } finally {
       await theirs.shutdown();
     }

@@ -1,5 +1,6 @@
 import uWS from "uWebSockets.js";
 import { describe, expect, test } from "vitest";
+import { gate } from "../../conformance/src/wait.js";
 import { requestHttp, upgradeRequest, Wire } from "../../conformance/src/wire.js";
 import { create, listenWith, open } from "./harness.js";
 
@@ -40,6 +41,21 @@ describe("an app of the user's", () => {
     const port = listenWith(app);
     await open(port, { path: "/any/where" });
     expect((await requestHttp(port, get("/page"))).body).toBe("page");
+  });
+
+  test("answers an upgrade that is not decided on with 503 when ours closes", async () => {
+    const app = uWS.App();
+    const asked = gate<void>();
+    const onUpgrade = (): Promise<true> => {
+      asked.open();
+      return new Promise(() => undefined);
+    };
+    const { server } = create({ app }, { onUpgrade });
+    await server.start();
+    const wire = new Wire(listenWith(app));
+    await asked.passed;
+    await server.close();
+    expect((await wire.response).status).toBe(503);
   });
 
   test("may listen already, and serve two of ours", async () => {

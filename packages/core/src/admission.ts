@@ -53,7 +53,7 @@ export const admissionOf = (answer: unknown): true | Refusal => {
   if (answer === false) return FORBIDDEN;
   const { status, headers = {}, body = "" } = Object(answer) as { [K in keyof Refusal]: unknown };
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
-    throw new TypeError("onUpgrade must give a boolean or a status from 200 to 599");
+    throw new TypeError("onUpgrade must give a boolean or a status from 200 to 599, in upgradeDecisionTimeoutMs");
   }
   let hasType = false;
   for (const [name, value] of Object.entries(Object(headers) as object)) {

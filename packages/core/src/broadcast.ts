@@ -49,7 +49,5 @@ export const broadcastBytes = <T extends Receiving>(
 };
 
 /** `except` of a broadcast as a set: nobody, one client, or several. */
-export const exceptions = <T extends object>(except: T | Iterable<T> | undefined): ReadonlySet<unknown> => {
-  if (except === undefined) return new Set();
-  return new Set(Symbol.iterator in except ? except : [except]);
-};
+export const exceptions = <T extends object>(except: T | Iterable<T> = []): ReadonlySet<unknown> =>
+  new Set(Symbol.iterator in except ? except : [except]);

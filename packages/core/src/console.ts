@@ -5,7 +5,7 @@ export const tellConsole = (error: unknown): void => {
   try {
     console.error(error);
   } catch {
-    console.error(error instanceof EZEZError ? `${error.code}: ${error.message}` : "an unprintable error");
+    console.error(error instanceof EZEZError ? `${error.code}: ${error.message}` : "an error");
   }
 };
 

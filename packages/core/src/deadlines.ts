@@ -23,12 +23,11 @@ export class Deadlines<T> {
 
   delete(item: T): void {
     this.#ends.delete(item);
-    if (this.#ends.size === 0) this.clear();
+    if (this.#ends.size === 0) this.#stop();
   }
 
-  clear(): void {
-    this.#ends.clear();
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+  #stop(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -37,13 +36,13 @@ export class Deadlines<T> {
     this.#timer = setTimeout(() => {
       // One more turn of the loop, so that what has arrived meanwhile is read first.
       if (patient && performance.now() - due > LATE_MS) this.#arm(0, false);
-      else this.#expire();
+      else this.expire();
     }, milliseconds);
   }
 
-  #expire(): void {
-    this.#timer = undefined;
-    const now = performance.now();
+  /** Calls back for each whose time is over at `now`: for all of them with `Infinity`. */
+  expire(now: number = performance.now()): void {
+    this.#stop();
     for (const [item, end] of this.#ends) {
       if (end > now) {
         // Timers may come a fraction of a millisecond early. What `expired` added may have armed it already.

@@ -9,7 +9,7 @@ declare class TextDecoder {
 }
 type TimerHandle = { readonly __timer: never };
 declare function setTimeout(callback: () => void, milliseconds: number): TimerHandle;
-declare function clearTimeout(timer: TimerHandle): void;
+declare function clearTimeout(timer: TimerHandle | undefined): void;
 declare function setInterval(callback: () => void, milliseconds: number): TimerHandle;
 declare function clearInterval(timer: TimerHandle): void;
 declare function structuredClone<T>(value: T): T;

@@ -42,7 +42,7 @@ export interface CommonOptions extends CodecOptions {
   authErrors?: "reject" | "retry" | undefined;
   /** Total of the messages queued before auth. @defaultValue 1 MiB */
   queueLimitBytes?: number | undefined;
-  /** A message over `queueLimitBytes`: `"ignore"` drops it, `"disconnect"` closes with 1008, a function is told of each. @defaultValue `"ignore"` */
+  /** Over `queueLimitBytes`: `"ignore"` drops the message, `"disconnect"` closes with 1008, a function is told of each dropped one. @defaultValue `"ignore"` */
   queueOverflow?:
     | "ignore"
     | "disconnect"

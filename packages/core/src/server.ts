@@ -20,7 +20,7 @@ import { FrameCodec } from "./frame.js";
 import { guard, isPromiseLike } from "./guard.js";
 import { Heartbeat } from "./heartbeat.js";
 import { type Callbacks, checkCallbacks, type Options, type ResolvedOptions, resolveOptions } from "./options.js";
-import { CLOSING_HANDSHAKE_MS, CloseCode, FIRST_BROADCAST_ID } from "./protocol.js";
+import { CLOSING_HANDSHAKE_MS, FIRST_BROADCAST_ID } from "./protocol.js";
 import { Session, type SessionHost, type SessionPoint } from "./session.js";
 import type { Acceptor, Admission, Handshake, Listener, Socket, SocketHandler } from "./socket.js";
 
@@ -55,7 +55,7 @@ export class EZEZServer<
   readonly #codec: FrameCodec;
   readonly #sessions = new Set<Session<In, Out, TContext, TSocket>>();
   readonly #heartbeat: Heartbeat;
-  readonly #upgrade: Deadlines<(cause: Error) => void>;
+  readonly #upgrade: Deadlines<(answer: unknown) => void>;
   readonly #authMessage: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #authDecision: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #closingHandshake: Deadlines<Session<In, Out, TContext, TSocket>>;
@@ -78,7 +78,7 @@ export class EZEZServer<
     this.#callbacks = callbacks;
     this.#codec = new FrameCodec(options);
     this.#heartbeat = new Heartbeat(this.#sessions, this.#options);
-    this.#upgrade = new Deadlines(this.#options.upgradeDecisionTimeoutMs, (fail) => fail(new Error("too late")));
+    this.#upgrade = new Deadlines(this.#options.upgradeDecisionTimeoutMs, (settle) => settle(undefined));
     this.#authMessage = new Deadlines(this.#options.authTimeoutMs, (session) => session.authTimedOut());
     this.#authDecision = new Deadlines(this.#options.authDecisionTimeoutMs, (session) => session.authTimedOut());
     this.#closingHandshake = new Deadlines(CLOSING_HANDSHAKE_MS, (session) => session.terminate());
@@ -107,7 +107,7 @@ export class EZEZServer<
    * `ALREADY_STARTED` or `SERVER_CLOSED` at any further call.
    */
   async start(): Promise<void> {
-    if (this.#state === "started") throw new EZEZError("ALREADY_STARTED", "the server is started");
+    if (this.#state === "started") throw new EZEZError("ALREADY_STARTED", "the server was started");
     if (this.#state === "closed") throw new EZEZError("SERVER_CLOSED", "the server is closed");
     this.#state = "started";
     this.#listening = this.listener.listen();
@@ -167,10 +167,11 @@ export class EZEZServer<
     return this.#orFailed("onUpgrade", () => {
       const answer: unknown = callbacks.onUpgrade === undefined ? true : callbacks.onUpgrade(handshake);
       if (!isPromiseLike(answer)) return this.#admission(handshake, answer);
-      return new Promise((resolve, reject) => {
-        this.#upgrade.add(reject);
-        const settled = Promise.resolve(answer).finally(() => this.#upgrade.delete(reject));
-        settled.then(resolve, reject);
+      return new Promise((settle, reject) => {
+        this.#upgrade.add(settle);
+        const settled = Promise.resolve(answer).finally(() => this.#upgrade.delete(settle));
+        settled.then(settle, reject);
+        if (this.#state === "closed") this.#upgrade.expire(Infinity); // by the callback itself
       }).then(
         // Meanwhile others may have connected, or the server closed.
         (settled) => (this.#isFull ? UNAVAILABLE : this.#admission(handshake, settled)),
@@ -224,7 +225,7 @@ export class EZEZServer<
     this.#authMessage.add(session);
     // An upgrade may have been under way while the server closed. Later, as an adapter has no handler yet which it could
     // tell that close() has closed.
-    if (this.#state === "closed") Promise.resolve().then(() => session.shutDown(CloseCode.goingAway));
+    if (this.#state === "closed") Promise.resolve().then(() => session.shutDown());
     return session;
   }
 
@@ -244,9 +245,9 @@ export class EZEZServer<
   async #close(timeoutMs: number): Promise<void> {
     const started = this.#state === "started";
     this.#state = "closed";
-    // At once, so that from here on nothing is sent or dispatched. Whose upgrade is not decided on, adapters let go.
-    this.#upgrade.clear();
-    for (const session of this.#sessions) session.shutDown(CloseCode.goingAway);
+    // At once, so that from here on nothing is sent or dispatched.
+    this.#upgrade.expire(Infinity);
+    for (const session of this.#sessions) session.shutDown();
     // A server that is still about to listen cannot stop yet; why it could not listen is start's to tell.
     await this.#listening?.catch(() => undefined);
     const stopped = started ? this.listener.stop() : undefined;

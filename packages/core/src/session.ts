@@ -149,8 +149,8 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
   }
 
   /** Closes for the server's own reasons. */
-  shutDown(code: number): void {
-    this.#end(code, "");
+  shutDown(): void {
+    this.#end(CloseCode.goingAway, "");
   }
 
   terminate(): void {
@@ -176,7 +176,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
 
   heartbeatLost(): void {
     if (!this.#alive) return;
-    this.#report("HEARTBEAT_LOST", "nothing was received for 2 heartbeat intervals", "heartbeat");
+    this.#report("HEARTBEAT_LOST", "nothing was received for two heartbeat intervals", "heartbeat");
     this.#ended(CloseCode.abnormal, "");
     this.terminate();
   }

@@ -43,11 +43,13 @@ it("an item that was deleted is not called for, and the last takes the timer alo
   expect(over).toEqual([]);
 });
 
-it("clear forgets all", () => {
+it("expire(Infinity) calls back for all at once, and leaves no timer", () => {
   const deadlines = make();
-  deadlines.clear();
+  deadlines.expire(Infinity);
   deadlines.add("a");
-  deadlines.clear();
+  deadlines.add("b");
+  deadlines.expire(Infinity);
+  expect(over).toEqual(["a", "b"]);
   expect(vi.getTimerCount()).toBe(0);
 });
 

@@ -6,7 +6,7 @@ import { errorOf } from "./codec.js";
 
 const resolve = (options: object) => resolveOptions(options as CommonOptions);
 
-it("the defaults are those of the contract", () => {
+it("the defaults are what is documented", () => {
   expect(resolveOptions({})).toEqual({
     upgradeDecisionTimeoutMs: 10_000,
     messagesBeforeAuth: "ignore",

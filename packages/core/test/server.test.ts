@@ -359,27 +359,30 @@ describe("admission", () => {
     await settle();
   });
 
-  it("onUpgrade that takes longer than upgradeDecisionTimeoutMs is answered with 500 and told, and is late afterwards", async () => {
-    let decide: (answer: true) => void = () => {};
-    const decision = new Promise<true>((resolve) => {
-      decide = resolve;
-    });
-    const asked = vi.fn(() => false as const);
-    const { admit, log } = await started(
-      { upgradeDecisionTimeoutMs: 1000, handleProtocols: asked },
-      { onUpgrade: () => decision },
-    );
-    const admission = admit("/", [["sec-websocket-protocol", "a"]]);
-    await vi.advanceTimersByTimeAsync(999);
-    expect(log).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(statusOf(await admission)).toBe(500);
-    expect(log).toEqual(["server onError CALLBACK_FAILED onUpgrade"]);
-    decide(true);
-    await vi.advanceTimersByTimeAsync(0);
-    expect(asked).not.toHaveBeenCalled();
-    expect(log).toHaveLength(1);
-  });
+  it.each(["resolves", "rejects"])(
+    "onUpgrade that takes longer than upgradeDecisionTimeoutMs is answered with 500 and told, and %s in vain",
+    async (how) => {
+      let decide = (): void => {};
+      const decision = new Promise<true>((resolve, reject) => {
+        decide = () => (how === "resolves" ? resolve(true) : reject(new Error("mine")));
+      });
+      const asked = vi.fn(() => false as const);
+      const { admit, log } = await started(
+        { upgradeDecisionTimeoutMs: 1000, handleProtocols: asked },
+        { onUpgrade: () => decision },
+      );
+      const admission = admit("/", [["sec-websocket-protocol", "a"]]);
+      await vi.advanceTimersByTimeAsync(999);
+      expect(log).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(statusOf(await admission)).toBe(500);
+      expect(log).toEqual(["server onError CALLBACK_FAILED onUpgrade"]);
+      decide();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(asked).not.toHaveBeenCalled();
+      expect(log).toHaveLength(1);
+    },
+  );
 
   it("no timer is left of onUpgrade, once it has settled or the server is closed", async () => {
     const decisions = [Promise.resolve(true as const), Promise.reject(new Error("mine")), new Promise<true>(() => {})];
@@ -387,10 +390,21 @@ describe("admission", () => {
     await admit();
     await admit();
     expect(vi.getTimerCount()).toBe(0);
-    void admit();
+    const pending = admit();
     expect(vi.getTimerCount()).toBe(1);
     await server.close();
+    expect(statusOf(await pending)).toBe(503);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("onUpgrade that closes the server and never settles is answered with 503, and leaves no timer", async () => {
+    const { admit, log, server } = await started(
+      {},
+      { onUpgrade: () => server.close().then(() => new Promise(() => {})) },
+    );
+    expect(statusOf(await admit())).toBe(503);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(log).toEqual([]);
   });
 
   it("a decision after the close is 503", async () => {
