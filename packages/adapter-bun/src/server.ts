@@ -208,6 +208,7 @@ const handshakeOf = (request: Request, server: BunServer): Handshake => {
 };
 
 const answer = ({ status, headers, body }: Refusal): Response =>
+  // Or else the connection stays (RFC 9112 section 9.3), and Bun answers with 400 what was sent behind a refused upgrade.
   new Response(body ?? null, { status, headers: { connection: "close", ...headers } });
 
 // ---- Connection

@@ -252,7 +252,7 @@ const handshakeOf = (request: Request, { remoteAddr }: DenoRequestInfo): Handsha
   );
 
 const answer = ({ status, headers, body }: Refusal): Response =>
-  // An empty body would get a content-type.
+  // An empty body would get a content-type. Deno keeps the connection all the same; its peer knows that it need not.
   new Response(body || null, { status, headers: { connection: "close", ...headers } });
 
 // ---- Connection

@@ -55,7 +55,7 @@ export class EZEZServer<
   readonly #codec: FrameCodec;
   readonly #sessions = new Set<Session<In, Out, TContext, TSocket>>();
   readonly #heartbeat: Heartbeat;
-  readonly #upgrade: Deadlines<(answer: unknown) => void>;
+  readonly #upgrade: Deadlines<(answer: unknown) => void>; // whose time is over has given no answer, which fails
   readonly #authMessage: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #authDecision: Deadlines<Session<In, Out, TContext, TSocket>>;
   readonly #closingHandshake: Deadlines<Session<In, Out, TContext, TSocket>>;

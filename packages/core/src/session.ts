@@ -148,7 +148,7 @@ export class Session<In extends TEvents, Out extends TEvents, TContext extends o
     this.#end(code, reason);
   }
 
-  /** Closes for the server's own reasons. */
+  /** Closes as the server goes away. */
   shutDown(): void {
     this.#end(CloseCode.goingAway, "");
   }

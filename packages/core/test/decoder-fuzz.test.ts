@@ -74,7 +74,7 @@ let slowByKeys = 0;
 const checkSpeed = (bytes: Uint8Array): void => {
   const best = atBest(bytes);
   if (best <= SLOW_MS) return;
-  // At most.
+  // An upper bound: the same bytes may stand in a text.
   const keys = Buffer.from(bytes).toString("latin1").split('":').length - 1;
   const allowed = process.env.EZEZ_SEED === undefined ? SLOW_MS : SLOW_MS + keys * KEY_MS;
   if (best > allowed) throw new Error(`slow: ${best.toFixed(1)} ms for ${bytes.length} bytes with ${keys} keys`);
